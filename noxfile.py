@@ -1,0 +1,101 @@
+"""Every gate of this repository: `nox` runs the default ones in this order, `nox -l` lists all."""
+
+import json
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+TYPED = ("src", "tests", "benchmarks", "docs", "noxfile.py")
+WORKERS = "2"  # what CI has; more gain little, since starting a worker costs a second
+
+
+def group(*names: str) -> list[str]:
+    """The requirements of dependency groups, whatever pip is around."""
+    return list(nox.project.dependency_groups(PYPROJECT, *names))
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The package as it stands here, the command's libraries, and these groups."""
+    session.install("-q", "-e", ".[cli]", *group(*groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff, its format, and the arrows between and inside the packages."""
+    session.install("-q", *group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check", "-q")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict on everything that is Python."""
+    install(session, "types", "test", "bench", "docs")
+    session.install("-q", "nox")
+    session.run("mypy", "--strict", *TYPED)
+
+
+def run_tests(session: nox.Session, *options: str, profile: str) -> None:
+    """The test suite under one hypothesis profile; arguments after `--` go to pytest."""
+    install(session, "test")
+    session.run("pytest", "-q", *options, *session.posargs, env={"HYPOTHESIS_PROFILE": profile})
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests and doctests, the same bytes every run; every branch of the core is taken."""
+    full = [] if session.posargs else ["--cov", "--cov-report=term", "--cov-fail-under=100"]
+    run_tests(session, "-n", WORKERS, "--dist=worksteal", *full, profile="ci")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Reference pages equal what the code says, links lead somewhere. `nox -s docs -- --write` renews the pages."""
+    install(session, "docs")
+    session.run("python", "-m", "docs.reference", *session.posargs)
+    session.run("python", "-m", "docs.links")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Every command that README, docs and examples quote runs and ends with the exit code they say."""
+    install(session)
+    session.run("python", "-m", "docs.commands")
+
+
+@nox.session
+def minimal(session: nox.Session) -> None:
+    """`pip install cpuplace` brings attrs and sortedcontainers, nothing else, and the libraries work with that."""
+    session.install("-q", ".")
+    listed = json.loads(session.run("pip", "list", "--format=json", silent=True) or "[]")
+    found = {package["name"] for package in listed} - {"pip", "setuptools", "wheel"}
+    if found != {"cpuplace", "attrs", "sortedcontainers"}:
+        session.error(f"a plain install brings {sorted(found)}")
+    session.run("python", "-W", "error", "-c", "import cpuplace, cpuplace_linux; cpuplace.CpuSet.parse('0-3')")
+    session.run("cpuplace", "--help", success_codes=[2])  # one line that names cpuplace[cli], not a traceback
+
+
+@nox.session(default=False)
+def laws(session: nox.Session) -> None:
+    """The property tests once more, long and random: a find is a seed to keep."""
+    run_tests(session, "-n", WORKERS, *([] if session.posargs else ["tests/laws", "tests/stateful"]), profile="laws")
+
+
+@nox.session(default=False, python=["3.12", "3.13"])
+def others(session: nox.Session) -> None:
+    """All tests on the other Pythons, where they are installed."""
+    run_tests(session, "-n", WORKERS, profile="ci")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Speed and memory against their budgets; the table goes to standard output. Wants quiet cores."""
+    install(session, "bench")
+    out = session.create_tmp() + "/bench.json"
+    session.run("pytest", "-q", f"--benchmark-json={out}", *(session.posargs or ["benchmarks"]))
+    session.run("python", "-m", "benchmarks.table", out)
