@@ -58,18 +58,14 @@ def format_mask(mask: int, *, width: int | None = None) -> str:
     >>> format_mask(1 << 33 | 5)
     '00000002,00000005'
     """
-    bits = max(mask.bit_length(), 1)
-    if width is not None:
-        if mask.bit_length() > width:
-            raise BadInput(f"the set does not fit in {width} bits", source="cpu mask")
-        bits = max(width, 1)
+    if width is not None and mask.bit_length() > width:
+        raise BadInput(f"the set does not fit in {width} bits", source="cpu mask")
+    bits = width or max(mask.bit_length(), 1)
+    lead = 32 if width is None else bits % 32 or 32  # bits shown in the first group
     groups = -(-bits // 32)
-    digits = f"{mask:0{groups * 8}x}"
-    parts = [digits[i : i + 8] for i in range(0, len(digits), 8)]
-    lead = bits % 32
-    if width is not None and lead:
-        parts[0] = parts[0][-(-(-lead // 4)) :]
-    return ",".join(parts)
+    digits = f"{mask:0{(groups - 1) * 8 + -(-lead // 4)}x}"
+    first = len(digits) - (groups - 1) * 8
+    return ",".join([digits[:first], *(digits[i : i + 8] for i in range(first, len(digits), 8))])
 
 
 _MASK_GROUP: Final = re.compile(r"[0-9a-fA-F]{1,8}")

@@ -6,163 +6,54 @@ size, NUMA nodes may lack CPUs or memory. Groups hold *online* CPUs only; an off
 no group, so taking a CPU offline and online again is `with_online` there and back.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
+from cpuplace.building import Numbering, both_ways, cpus_of, flat_distances, memory_of, uniform_rows
+from cpuplace.checking import check
 from cpuplace.errors import BadInput
+from cpuplace.hardware import (
+    Book,
+    Cluster,
+    Core,
+    CoreKind,
+    Cpu,
+    CpuGroup,
+    CpuRow,
+    Device,
+    Die,
+    Drawer,
+    L2Group,
+    L3Group,
+    NumaNode,
+    Package,
+)
 from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
 
-Numbering = Literal["blocks", "adjacent", "interleaved"]
-CoreKind = Literal["performance", "efficiency"]
+__all__ = [
+    "Book",
+    "Cluster",
+    "Core",
+    "CoreKind",
+    "Cpu",
+    "CpuGroup",
+    "CpuRow",
+    "Device",
+    "Die",
+    "Drawer",
+    "L2Group",
+    "L3Group",
+    "NumaNode",
+    "Numbering",
+    "Package",
+    "Topology",
+]
 
 LOCAL_DISTANCE, SAME_PACKAGE_DISTANCE, FAR_DISTANCE = 10, 20, 40
 """What `distance` answers where the host says nothing (SPEC section 5): own node, same package, else."""
-
-
-@frozen(slots=True)
-class CpuRow:
-    """One CPU as a builder takes it: labels are host-wide; None = own core, no cache, not said.
-
-    `node` may be several ids (a CPU can be listed by several NUMA nodes); None = the host has no nodes.
-
-    >>> CpuRow(4, core=0, l3=0, node=0, package=0).core
-    0
-    """
-
-    cpu: int
-    core: int | None = None
-    l3: int | None = None
-    node: int | tuple[int, ...] | None = None
-    package: int | None = None
-    l2: int | None = field(default=None, kw_only=True)
-    cluster: int | None = field(default=None, kw_only=True)
-    die: int | None = field(default=None, kw_only=True)
-    book: int | None = field(default=None, kw_only=True)
-    drawer: int | None = field(default=None, kw_only=True)
-    online: bool = field(default=True, kw_only=True)
-    kind: CoreKind | None = field(default=None, kw_only=True)
-    capacity: int | None = field(default=None, kw_only=True)
-    max_khz: int | None = field(default=None, kw_only=True)
-
-
-@frozen(slots=True, kw_only=True)
-class Cpu:
-    """One logical CPU and where it belongs; `nodes` ascending, never empty; `core` always known."""
-
-    id: int
-    core: int
-    package: int | None
-    nodes: tuple[int, ...]
-    l2: int | None
-    l3: int | None
-    cluster: int | None
-    die: int | None
-    book: int | None
-    drawer: int | None
-    online: bool
-    kind: CoreKind | None
-    capacity: int | None
-    max_khz: int | None
-
-    @property
-    def cpus(self) -> CpuSet:
-        """This CPU as a set, so that it reads like every other item."""
-        return CpuSet.from_mask(1 << self.id)
-
-    @property
-    def node(self) -> int:
-        """The NUMA node it counts for: the lowest of those that list it."""
-        return self.nodes[0]
-
-
-@frozen(slots=True)
-class CpuGroup:
-    """Some CPUs with a label: a core, cache, cluster, die, book, drawer or package."""
-
-    id: int
-    cpus: CpuSet
-
-
-class Core(CpuGroup):
-    """The sibling CPUs of one core; cores of one host may differ in size."""
-
-    __slots__ = ()
-
-
-class L2Group(CpuGroup):
-    """CPUs that share a level-2 cache."""
-
-    __slots__ = ()
-
-
-class L3Group(CpuGroup):
-    """CPUs that share a last-level cache; may be smaller or larger than a NUMA node."""
-
-    __slots__ = ()
-
-
-class Cluster(CpuGroup):
-    """CPUs of one kernel `cluster` (arm64, some x86)."""
-
-    __slots__ = ()
-
-
-class Die(CpuGroup):
-    """CPUs of one die of a package."""
-
-    __slots__ = ()
-
-
-class Book(CpuGroup):
-    """CPUs of one s390 book."""
-
-    __slots__ = ()
-
-
-class Drawer(CpuGroup):
-    """CPUs of one s390 drawer."""
-
-    __slots__ = ()
-
-
-class Package(CpuGroup):
-    """CPUs of one socket."""
-
-    __slots__ = ()
-
-
-@frozen(slots=True, kw_only=True)
-class NumaNode:
-    """CPUs and/or memory with one id; either may be missing (CXL, HBM, GPU memory).
-
-    `cpus` are all online CPUs the host lists for it, even when they count for a lower node.
-    `memory_bytes` None = not known. `huge_pages`: page size in bytes -> pages.
-    """
-
-    id: int
-    cpus: CpuSet
-    memory_bytes: int | None = None
-    huge_pages: Mapping[int, int] = field(factory=dict, hash=False)
-
-
-@frozen(slots=True, kw_only=True)
-class Device:
-    """A device and where it is near: `kind` nic, nvme, gpu, ib, block or other.
-
-    `node` None = the host does not say; `local_cpus` empty likewise. `queues` None = not known.
-    """
-
-    name: str
-    kind: str
-    pci: str | None = None
-    node: int | None = None
-    local_cpus: CpuSet = NO_CPUS
-    queues: int | None = None
-
 
 G = TypeVar("G", bound=CpuGroup)
 
@@ -207,29 +98,18 @@ class Topology:
         >>> [str(core.cpus) for core in host.cores]
         ['0,4', '1,5', '2,6', '3,7']
         """
-        for what, count in (
-            ("packages", packages),
-            ("nodes_per_package", nodes_per_package),
-            ("l3_per_node", l3_per_node),
-            ("cores_per_l3", cores_per_l3),
-            ("threads_per_core", threads_per_core),
-        ):
-            if count < 1:
-                raise BadInput(f"{what} must be at least 1, not {count}", source="Topology.uniform")
+        rows = uniform_rows(
+            packages=packages,
+            nodes_per_package=nodes_per_package,
+            l3_per_node=l3_per_node,
+            cores_per_l3=cores_per_l3,
+            threads_per_core=threads_per_core,
+            numbering=numbering,
+        )
         nodes = packages * nodes_per_package
-        l3s = nodes * l3_per_node
-        cores = l3s * cores_per_l3
-        rows = []
-        for place in range(cores):  # `place`: the core counted node by node
-            core = _core_number(place, packages, cores, numbering)
-            l3 = place // cores_per_l3
-            node = l3 // l3_per_node
-            for thread in range(threads_per_core):
-                cpu = core * threads_per_core + thread if numbering == "adjacent" else core + thread * cores
-                rows.append(CpuRow(cpu, core, l3, node, node // nodes_per_package))
         return Topology.from_rows(
             rows,
-            distances={} if distances is None else _flat(nodes, nodes_per_package, distances),
+            distances={} if distances is None else flat_distances(nodes, nodes_per_package, distances),
             memory_bytes={} if memory_per_node is None else dict.fromkeys(range(nodes), memory_per_node),
             name=name,
         )
@@ -255,23 +135,12 @@ class Topology:
         >>> Topology.from_rows([CpuRow(0, 0, None, 0, 0), CpuRow(7, 0, None, 0, 0)]).cores
         (Core(id=0, cpus=CpuSet('0,7')),)
         """
-        ordered = sorted(rows, key=lambda row: row.cpu)
-        spare = max((row.core for row in ordered if row.core is not None), default=-1)
-        cpus = []
-        for row in ordered:
-            if row.core is None:
-                spare += 1
-            cpus.append(_cpu(row, spare))
-        memory: dict[int, int | None] = dict.fromkeys((n for cpu in cpus for n in cpu.nodes), None)
-        memory |= dict.fromkeys(nodes, None)
-        memory |= memory_bytes or {}
-        known = dict(distances or {})
-        both = {(b, a): d for (a, b), d in known.items()} | known
+        cpus = cpus_of(rows)
         return Topology(
-            cpus=tuple(cpus),
-            memory_bytes=dict(sorted(memory.items())),
+            cpus=cpus,
+            memory_bytes=memory_of(cpus, nodes, memory_bytes or {}),
             huge_pages={n: dict(sorted(p.items())) for n, p in sorted((huge_pages or {}).items())},
-            distance_rows=tuple((a, b, d) for (a, b), d in sorted(both.items())),
+            distance_rows=both_ways(distances or {}),
             isolated=isolated,
             nohz_full=nohz_full,
             devices=tuple(sorted(devices, key=lambda device: (device.kind, device.name))),
@@ -280,7 +149,7 @@ class Topology:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an impossible host once, here, so that nothing later needs to ask."""
-        _check(self)
+        check(self)
 
     @cached_property
     def online(self) -> CpuSet:
@@ -412,72 +281,3 @@ class Topology:
             if key is not None and cpu.online:
                 masks[key] = masks.get(key, 0) | 1 << cpu.id
         return tuple(kind(key, CpuSet.from_mask(mask)) for key, mask in sorted(masks.items()))
-
-
-def _core_number(place: int, packages: int, cores: int, numbering: Numbering) -> int:
-    """The core number of the `place`-th core counted node by node."""
-    if numbering != "interleaved":
-        return place
-    per_package = cores // packages
-    return place % per_package * packages + place // per_package
-
-
-def _flat(nodes: int, nodes_per_package: int, distances: tuple[int, int, int]) -> dict[tuple[int, int], int]:
-    own, near, far = distances
-    return {
-        (a, b): own if a == b else near if a // nodes_per_package == b // nodes_per_package else far
-        for a in range(nodes)
-        for b in range(nodes)
-    }
-
-
-def _cpu(row: CpuRow, spare_core: int) -> Cpu:
-    nodes = (row.node,) if isinstance(row.node, int) else row.node or (0,)
-    return Cpu(
-        id=row.cpu,
-        core=spare_core if row.core is None else row.core,
-        package=row.package,
-        nodes=tuple(sorted(set(nodes))),
-        l2=row.l2,
-        l3=row.l3,
-        cluster=row.cluster,
-        die=row.die,
-        book=row.book,
-        drawer=row.drawer,
-        online=row.online,
-        kind=row.kind,
-        capacity=row.capacity,
-        max_khz=row.max_khz,
-    )
-
-
-def _check(host: Topology) -> None:
-    source = host.name or "topology"
-    ids = [cpu.id for cpu in host.cpus]
-    if not host.online:
-        raise BadInput("a host needs at least one online CPU", source=source)
-    twice = {a for a, b in pairwise(ids) if a == b}
-    if twice:
-        raise BadInput(f"CPU {min(twice)} is described twice", source=source)
-    for what, sets in (("package", host.packages), ("L3 group", host.l3_groups)):
-        _check_cores_within(host.cores, what, sets, source)
-    for a, b, distance in host.distance_rows:
-        if distance < 0 or a not in host.memory_bytes or b not in host.memory_bytes:
-            raise BadInput(
-                f"distance {a} -> {b} = {distance} is negative or names a node the host lacks",
-                source=source,
-            )
-    for node, memory in host.memory_bytes.items():
-        if node < 0 or (memory is not None and memory < 0):
-            raise BadInput(f"NUMA node {node} with {memory} bytes cannot be", source=source)
-
-
-def _check_cores_within(cores: Sequence[Core], what: str, groups: Sequence[CpuGroup], source: str) -> None:
-    """The siblings of one core share their caches and their package, on every real machine."""
-    for core in cores:
-        met = [group.id for group in groups if not group.cpus.isdisjoint(core.cpus)]
-        if len(met) > 1:
-            raise BadInput(
-                f"core {core.id} (CPUs {core.cpus}) lies in more than one {what}: {met}",
-                source=source,
-            )
