@@ -31,10 +31,10 @@ def uniform_rows(
         if count < 1:
             raise BadInput(f"{what} must be at least 1, not {count}", source="Topology.uniform")
     if numbering not in NUMBERINGS:
-        raise BadInput(
-            f"unknown numbering {numbering!r}", source="Topology.uniform", hint="blocks, adjacent, interleaved"
-        )
+        raise BadInput(f"unknown numbering {numbering!r}", source="Topology.uniform", hint=f"one of {NUMBERINGS}")
     cores = packages * nodes_per_package * l3_per_node * cores_per_l3
+    if cores * threads_per_core > MAX_ID + 1:
+        raise BadInput(f"{cores * threads_per_core} CPUs are more than {MAX_ID + 1}", source="Topology.uniform")
     rows = []
     for place in range(cores):  # `place`: the core counted node by node
         core = _core_number(place, packages, cores, numbering)
