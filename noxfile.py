@@ -57,7 +57,7 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Reference pages equal what the code says, links lead somewhere. `nox -s docs -- --write` renews the pages."""
     install(session, "docs")
-    session.run("python", "-m", "docs.reference", *session.posargs)
+    session.run("python", "-m", "docs.generate", *session.posargs)
     session.run("python", "-m", "docs.links")
 
 

@@ -1,0 +1,212 @@
+"""The reference pages: `python -m docs.generate` compares them with the code, `--write` renews them.
+
+Read from the source, not from running objects (griffe), so that every Python version makes the same bytes. Only what
+`cpuplace` exports is asked at run time. One page a module that defines public names, one for the command.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import griffe
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "reference"
+GENERATED = "<!-- Generated from the code by `nox -s docs -- --write`; do not edit. -->\n"
+WHOLE = re.compile(r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_(linux|k8s)(\..+)?")
+"""Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
+_DOCTEST = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
+
+Documented = griffe.Class | griffe.Function | griffe.Attribute
+
+
+def main(arguments: list[str]) -> int:
+    """0 when the pages equal the code (or were just written), else 1 with their names."""
+    wanted = dict(pages())
+    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    stale = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    if "--write" not in arguments:
+        for name in stale:
+            print(f"docs/reference/{name} differs from the code: run `nox -s docs -- --write` and commit it")
+        return 1 if stale else 0
+    FOLDER.mkdir(exist_ok=True)
+    for name in stale:
+        page = FOLDER / name
+        page.write_text(wanted[name], encoding="utf-8") if name in wanted else page.unlink()
+        print(f"renewed docs/reference/{name}")
+    return 0
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """File name and text of every page, the index last."""
+    packages = [load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_k8s")]
+    modules = {module.path: module for package in packages for module in walk(package)}
+    home: dict[str, str] = {}
+    for path, module in sorted(modules.items()):
+        names = whole(module) if WHOLE.fullmatch(path) else [n for n in exported() if defines(module, n)]
+        if names:
+            home |= {name: path for name in names if not WHOLE.fullmatch(path)}
+            yield f"{path}.md", GENERATED + page_of(module, names)
+    command = command_page()
+    if command:
+        yield "command.md", GENERATED + command
+    yield "README.md", GENERATED + index(modules, home, bool(command))
+
+
+def load(name: str) -> griffe.Module:
+    """The package as its source says, submodules included."""
+    package = griffe.load(name, search_paths=[str(ROOT / "src")])
+    assert isinstance(package, griffe.Module)
+    return package
+
+
+def walk(module: griffe.Module) -> Iterator[griffe.Module]:
+    """The module and all public ones below it."""
+    yield module
+    for name, below in module.modules.items():
+        if not name.startswith("_") and not below.is_alias:
+            yield from walk(below)
+
+
+def exported() -> list[str]:
+    """The public names of `cpuplace`, modules left out."""
+    package = importlib.import_module("cpuplace")
+    names = getattr(package, "__all__", None) or [name for name in dir(package) if not name.startswith("_")]
+    return sorted(name for name in names if not isinstance(getattr(package, name), ModuleType))
+
+
+def defines(module: griffe.Module, name: str) -> bool:
+    """Whether a public name of `cpuplace` comes from this module."""
+    member = module.members.get(name)
+    if member is None or member.is_alias:
+        return False
+    source = getattr(getattr(importlib.import_module("cpuplace"), name), "__module__", module.path)
+    return source == module.path or not isinstance(member, griffe.Class | griffe.Function)
+
+
+def whole(module: griffe.Module) -> list[str]:
+    """All public names with a docstring that the module itself defines."""
+    return [n for n, m in module.members.items() if documented(m) and not n.startswith("_")]
+
+
+def documented(member: griffe.Object | griffe.Alias) -> bool:
+    """Whether a member has something to say of its own."""
+    return not member.is_alias and not member.is_module and member.docstring is not None
+
+
+def page_of(module: griffe.Module, names: list[str]) -> str:
+    """The page of one module."""
+    parts = [f"# {module.path}", text_of(module)]
+    for name in sorted(names, key=lambda one: module.members[one].lineno or 0):
+        member = module.members[name]
+        assert isinstance(member, Documented)
+        parts += class_parts(member) if isinstance(member, griffe.Class) else member_parts(member, "##", "")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def class_parts(owner: griffe.Class) -> Iterator[str]:
+    """Heading, docstring, table of fields, and one section a public method or property."""
+    yield f"## {owner.name}"
+    bases = ", ".join(f"`{base}`" for base in owner.bases if not str(base).startswith("_"))
+    yield f"Bases: {bases}" if bases else ""
+    made = owner.members.get("__init__")
+    yield f"```python\n{signature(made, owner.name)}\n```" if isinstance(made, griffe.Function) else ""
+    yield text_of(owner)
+    members = list(members_of(owner))
+    rows = [row_of(m) for m in members if is_field(m)]
+    if rows:
+        yield "\n".join(["| field | type | default |", "|---|---|---|", *rows])
+    for member in members:
+        if isinstance(member, griffe.Function) or is_property(member):
+            yield from member_parts(member, "###", f"{owner.name}.")
+
+
+def members_of(owner: griffe.Class) -> Iterator[Documented]:
+    """Public members, those of private bases included, in the order of the source."""
+    bases = [base for base in owner.mro() if base.name.startswith("_")]
+    for source in (*reversed(bases), owner):
+        for name, member in source.members.items():
+            if not name.startswith("_") and isinstance(member, Documented):
+                yield member
+
+
+def is_property(member: Documented) -> bool:
+    """Whether it is written as a function and read as a field."""
+    return isinstance(member, griffe.Attribute) and "property" in member.labels
+
+
+def is_field(member: Documented) -> bool:
+    """Whether it is a field of a value or a member of an enum, not what `__init__` keeps for itself."""
+    return (
+        isinstance(member, griffe.Attribute)
+        and not is_property(member)
+        and bool(member.annotation or member.name.isupper())
+    )
+
+
+def signature(function: griffe.Function, name: str) -> str:
+    """The call as its user writes it: without `self` and `cls`."""
+    return re.sub(r"\((self|cls)(, )?", "(", f"{function.signature(name=name)}", count=1)
+
+
+def row_of(member: Documented) -> str:
+    """One row of a table of fields; `|` is escaped for Markdown."""
+    assert isinstance(member, griffe.Attribute)
+    kind, value = (str(one or "").replace("|", "\\|").replace("\n", " ") for one in (member.annotation, member.value))
+    return f"| {member.name} | {code(kind)} | {code(re.sub(' +', ' ', value))} |"
+
+
+def code(text: str) -> str:
+    """The text as code, nothing when there is none."""
+    return f"`{text}`" if text else ""
+
+
+def member_parts(member: Documented, mark: str, prefix: str) -> Iterator[str]:
+    """Heading, signature and docstring of a function, property or constant."""
+    yield f"{mark} {prefix}{member.name}"
+    if isinstance(member, griffe.Function):
+        yield f"```python\n{signature(member, member.name)}\n```"
+    elif isinstance(member, griffe.Attribute) and member.annotation:
+        yield f"`{member.annotation}`"
+    yield text_of(member)
+
+
+def text_of(member: griffe.Object) -> str:
+    """The docstring; doctests become fenced blocks, since Markdown reads `>>>` as a quotation."""
+    text = member.docstring.value.strip() if member.docstring else ""
+    return _DOCTEST.sub(lambda block: f"```pycon\n{block[0]}\n```", text)
+
+
+def command_page() -> str:
+    """What `cpuplace --help` and its commands say, as Markdown; "" while there is no command."""
+    if not find_spec("cpuplace_cli") or not find_spec("cpuplace_cli.main"):
+        return ""
+    app = importlib.import_module("cpuplace_cli.main").app
+    return str(app.generate_docs(output_format="markdown")).rstrip() + "\n"
+
+
+def index(modules: dict[str, griffe.Module], home: dict[str, str], command: bool) -> str:
+    """The page that lists all pages and every name of `cpuplace`."""
+    lines = ["# Reference", ""]
+    if command:
+        lines += ["- [The command `cpuplace`](command.md)"]
+    wholes = [path for path, module in sorted(modules.items()) if WHOLE.fullmatch(path) and whole(module)]
+    lines += [f"- [{path}]({path}.md): {first_line(modules[path])}" for path in wholes]
+    lines += ["", "## Names of `cpuplace`", "", "| name | |", "|---|---|"]
+    for name, path in sorted(home.items()):
+        lines.append(f"| [{name}]({path}.md#{name.lower()}) | {first_line(modules[path].members[name])} |")
+    return "\n".join(lines) + "\n"
+
+
+def first_line(member: griffe.Object | griffe.Alias) -> str:
+    """The first line of the docstring, for a table."""
+    text = member.docstring.value.strip() if member.docstring else ""
+    return text.split("\n", 1)[0].replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
