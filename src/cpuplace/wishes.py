@@ -68,7 +68,8 @@ class Wishes:
         if self.numa is not None:
             parse_numa(self.numa)
         for name in self.devices:
-            if not name.rstrip("!") or "," in name:
+            bare = name.removesuffix("!")
+            if not bare or "!" in bare or "," in bare or bare != bare.strip():
                 raise BadInput(f"{name!r} is not a device name", source="wish devices")
 
 
