@@ -1,0 +1,1 @@
+"""Speed and memory against budgets; never part of the tests."""
