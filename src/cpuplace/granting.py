@@ -1,0 +1,234 @@
+"""Granting: which CPUs an integer container gets: R4, R6, R8 and R12 around the choice of section 5."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from cpuplace.binding import MemoryLimit, bound_nodes, memory_limit
+from cpuplace.candidates import Choice, Shortfall, choose
+from cpuplace.idset import CpuSet
+from cpuplace.preference import Value, measure
+from cpuplace.refusal import NotEnoughCpus, PoolExhausted, Refusal, WishUnmet
+from cpuplace.request import ContainerRequest
+from cpuplace.resolving import resolve
+from cpuplace.state import Assignment, HostState
+from cpuplace.wishes import ResolvedWishes
+
+MAX_SPARING = 64
+"""How many choices are compared when the best one would leave a shared container without a CPU."""
+
+
+class Granted(NamedTuple):
+    """What an integer container gets; `optimal` False when the search budget cut the choice short."""
+
+    assignment: Assignment
+    optimal: bool
+
+
+class Ask(NamedTuple):
+    """One question to the search: what may be used, how many, and what is weighed."""
+
+    free: int
+    wanted: int
+    wishes: ResolvedWishes
+    others: int
+    isolated_free: int
+    limit: MemoryLimit | None
+
+
+class Starved(NamedTuple):
+    """The floor of R6 stands in the way; `holders` are shared containers that would have no CPU."""
+
+    holders: tuple[str, ...]
+
+
+Found: TypeAlias = Choice | Shortfall | Starved
+
+
+def grant(state: HostState, request: ContainerRequest, within: int = -1) -> Granted | Refusal:
+    """What an integer container gets, or why it gets nothing; `within` bounds the CPUs looked at.
+
+    Cost: one choice (some 10 us); a refusal also looks for the largest count that would have fitted.
+    """
+    ask = ask_of(state, request, request.count, within)
+    if state.remembered:
+        again = _again(state, request, ask)
+        if again is not None:
+            return Granted(_assignment(state, request, ask, again, "R8"), True)
+    found = _find(state, ask)
+    if isinstance(found, Choice):
+        return Granted(_assignment(state, request, ask, found, "R4"), found.optimal)
+    return _refusal(state, request, ask, found)
+
+
+def ask_of(state: HostState, request: ContainerRequest, count: int, within: int = -1) -> Ask:
+    """The question that a request puts to the search in this state."""
+    allowed = within & ~request.forbid.mask
+    wishes = resolve(state.policy.wishes, request.wishes)
+    return Ask(
+        state.free_mask & allowed,
+        count,
+        wishes,
+        _others(state, request) if state.remembered else 0,
+        0 if wishes.isolated == "avoid" else state.isolated_free_mask & allowed,
+        memory_limit(state, request, wishes),
+    )
+
+
+def _others(state: HostState, request: ContainerRequest) -> int:
+    """CPUs remembered for others: not its own, and not what init containers of its pod left behind (R8)."""
+    mask = 0
+    for (pod, name), held in state.remembered.items():
+        if pod != request.pod or (name != request.name and not held.init):
+            mask |= held.cpus
+    return mask
+
+
+def _again(state: HostState, request: ContainerRequest, ask: Ask) -> Choice | None:
+    """The remembered CPUs, when all of them are free, as many as asked for, and hard wishes allow them (R8)."""
+    held = state.remembered.get((request.pod, request.name))
+    if held is None or held.cpus & ~(ask.free | ask.isolated_free):
+        return None
+    only = ask._replace(free=ask.free & held.cpus, isolated_free=ask.isolated_free & held.cpus, others=0)
+    found = _find(state, only)
+    whole = isinstance(found, Choice) and found.mask | found.withheld == held.cpus
+    return found if isinstance(found, Choice) and whole else None
+
+
+def _find(state: HostState, ask: Ask) -> Found:
+    found = search(state, ask)
+    return _spare(state, ask, found) if isinstance(found, Choice) else found
+
+
+def search(state: HostState, ask: Ask) -> Choice | Shortfall:
+    """The choice of section 5 on its own, without the floor."""
+    return choose(
+        state.ground.host_map,
+        ask.free,
+        ask.wanted,
+        wishes=ask.wishes,
+        others=ask.others,
+        usable=state.ground.grantable,
+        isolated_free=ask.isolated_free,
+        nodes_ok=None if ask.limit is None else ask.limit.allows_grant,
+        budget=state.policy.search_budget,
+    )
+
+
+def _spare(state: HostState, ask: Ask, found: Choice) -> Choice | Starved:
+    """The choice itself when the floor holds, else the best that leaves everybody a CPU, else who starves."""
+    starved = starving(state, found.mask | found.withheld)
+    if starved is None:
+        return found
+    best: tuple[tuple[Value, ...], Choice] | None = None
+    for choice in _sparing(state, ask, found):
+        value = measure(
+            state.ground.host_map,
+            choice.mask,
+            free=ask.free | ask.isolated_free,
+            wishes=ask.wishes,
+            others=ask.others,
+        )
+        if best is None or value < best[0]:
+            best = value, choice
+    return starved if best is None else best[1]
+
+
+def _sparing(state: HostState, ask: Ask, found: Choice) -> Iterator[Choice]:
+    """Choices that leave every shared container a CPU: whoever would starve keeps one of its CPUs in turn."""
+    todo, seen = [(0, found)], {0}
+    for kept, choice in todo:  # grows while it is walked, MAX_SPARING at most
+        starved = starving(state, choice.mask | choice.withheld)
+        if starved is None:
+            yield choice
+            continue
+        for holder in starved.holders[:1]:
+            for cpu in CpuSet.from_mask(state.pool_mask & ~state.shared[holder].forbid.mask):
+                keep = kept | 1 << cpu
+                if keep in seen or len(seen) > MAX_SPARING:
+                    continue
+                seen.add(keep)
+                other = search(state, ask._replace(free=ask.free & ~keep))
+                if isinstance(other, Choice):
+                    todo.append((keep, other))
+
+
+def starving(state: HostState, taken: int) -> Starved | None:
+    """Who keeps `taken` from being taken out of the pool (R6); None when nobody does."""
+    pool = state.pool_mask
+    left = pool & ~taken
+    if left == pool:
+        return None
+    if left.bit_count() < state.policy.min_shared_cpus:
+        return Starved(())
+    if state.shared and not left:
+        return Starved(tuple(state.shared))
+    hungry = tuple(key for key in state.picky if not left & ~state.shared[key].forbid.mask)
+    return Starved(hungry) if hungry else None
+
+
+def _assignment(state: HostState, request: ContainerRequest, ask: Ask, found: Choice, rule: str) -> Assignment:
+    cpus = CpuSet.from_mask(found.mask)
+    mems, preferred = bound_nodes(state, request, found.mask, ask.wishes)
+    return Assignment(request, cpus, mems, CpuSet.from_mask(found.withheld), cpus, preferred, rule)
+
+
+def largest_fit(state: HostState, request: ContainerRequest, ask: Ask) -> int:
+    """The largest count below the one asked for that would be placed; 0 when none would."""
+    most = min(ask.wanted - 1, (ask.free | ask.isolated_free).bit_count())
+    return next((n for n in range(most, 0, -1) if isinstance(_find(state, ask._replace(wanted=n)), Choice)), 0)
+
+
+def _refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Shortfall | Starved) -> Refusal:
+    if isinstance(found, Starved):
+        return _pool_refusal(state, request, ask, found)
+    if ask.limit is not None and isinstance(search(state, ask._replace(limit=None)), Choice):
+        return _memory_refusal(state, request, ask.limit)
+    fits, free = largest_fit(state, request, ask), ask.free | ask.isolated_free
+    if found.wish:
+        return WishUnmet(
+            container_id=request.container_id,
+            rule="section 5",
+            sentence=f"asks for {_cpus(ask.wanted)} with {found.wish}: {found.missing}; {_fitting(fits)}",
+            wish=found.wish,
+            asked=ask.wanted,
+            fits=fits,
+            missing=found.missing,
+        )
+    return NotEnoughCpus(
+        container_id=request.container_id,
+        rule="R4",
+        sentence=f"asks for {_cpus(ask.wanted)}, {free.bit_count()} free ones may be used; {_fitting(fits)}",
+        asked=ask.wanted,
+        free=CpuSet.from_mask(free),
+        fits=fits,
+    )
+
+
+def _pool_refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Starved) -> Refusal:
+    fits = largest_fit(state, request, ask)
+    why = (
+        "shared containers would be left without a CPU: " + ", ".join(found.holders[:5])
+        if found.holders
+        else f"the pool has {state.pool_mask.bit_count()} and must keep {state.policy.min_shared_cpus}"
+    )
+    return PoolExhausted(
+        container_id=request.container_id,
+        rule="R6",
+        sentence=f"asks for {_cpus(ask.wanted)}, but {why}; {_fitting(fits)}",
+        asked=ask.wanted,
+        fits=fits,
+        holders=found.holders,
+    )
+
+
+def _memory_refusal(state: HostState, request: ContainerRequest, limit: MemoryLimit) -> Refusal:
+    nodes = state.ground.memory_nodes(state.ground.usable)
+    return limit.refusal(request, nodes)
+
+
+def _cpus(count: int) -> str:
+    return "1 CPU" if count == 1 else f"{count} CPUs"
+
+
+def _fitting(fits: int) -> str:
+    return f"{_cpus(fits)} would fit" if fits else "not even 1 CPU would fit"

@@ -1,0 +1,175 @@
+"""What is always true of a state (SPEC section 7): one function for laws, stateful tests and adapters.
+
+Everything is worked out from the assignments alone, with none of the sums a state carries, so that it also
+catches a wrong sum.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+from attrs import frozen
+
+from cpuplace.idset import NO_CPUS, CpuSet
+from cpuplace.request import Kind
+from cpuplace.resolving import resolve
+from cpuplace.state import Assignment, HostState
+
+
+@frozen(slots=True)
+class Violation:
+    """A promise that does not hold: its number (I1-I9), what is wrong, and whom it concerns."""
+
+    invariant: str
+    sentence: str
+    containers: tuple[str, ...] = ()
+
+
+def violations(state: HostState) -> tuple[Violation, ...]:
+    """Every promise of section 7 that this state breaks; empty when all is well. O(containers^2) at worst.
+
+    >>> from cpuplace.topology import Topology
+    >>> violations(HostState.empty(Topology.uniform()))
+    ()
+    """
+    return tuple(found for check in _CHECKS for found in check(state))
+
+
+def _owners(state: HostState) -> list[Assignment]:
+    return [one for one in state.owners.values() if one.exclusive]
+
+
+def _union(sets: Iterator[CpuSet]) -> CpuSet:
+    mask = 0
+    for one in sets:
+        mask |= one.mask
+    return CpuSet.from_mask(mask)
+
+
+def _same_owner(a: Assignment, b: Assignment) -> bool:
+    """Pins of one pod have one owner: the pod."""
+    return a.kind is b.kind is Kind.PINNED and a.request.pod == b.request.pod
+
+
+def _disjoint(state: HostState) -> Iterator[Violation]:
+    for a, b in combinations(_owners(state), 2):
+        pins = a.kind is b.kind is Kind.PINNED
+        if _same_owner(a, b) or (pins and state.policy.pin_overlap == "share"):
+            continue
+        both = (a.cpus | a.withheld) & (b.cpus | b.withheld)
+        if both:
+            yield Violation("I1", f"CPUs {both} belong to two owners", (a.container_id, b.container_id))
+
+
+def _usable(state: HostState) -> Iterator[Violation]:
+    for one in state.assignments.values():
+        if one.kind is not Kind.UNMANAGED and not one.cpus <= state.usable:
+            yield Violation("I2", f"holds unusable CPUs {one.cpus - state.usable}", (one.container_id,))
+
+
+def _not_empty(state: HostState) -> Iterator[Violation]:
+    for one in state.assignments.values():
+        if one.kind is not Kind.UNMANAGED and not one.cpus:
+            yield Violation("I3", "holds no CPU", (one.container_id,))
+
+
+def _expected_pool(state: HostState) -> CpuSet:
+    taken = _union(one.cpus | one.withheld for one in _owners(state))
+    pool = state.usable - taken - (CpuSet.from_mask(state.ground.isolated) - taken)
+    return pool - state.reserved if state.policy.strict_reservation else pool
+
+
+def _pool(state: HostState) -> Iterator[Violation]:
+    expected = _expected_pool(state)
+    if state.pool != expected:
+        yield Violation("I4", f"the pool is {state.pool}, by its definition it is {expected}")
+    floor = min(state.policy.min_shared_cpus, state.ground.pool_base.bit_count())
+    if len(expected) < floor:
+        yield Violation("I4", f"the pool has {len(expected)} CPUs, the floor is {floor}")
+    for one in state.assignments.values():
+        if one.kind is Kind.SHARED and not one.cpus <= expected:
+            yield Violation("I4", f"runs on {one.cpus - expected} outside the pool", (one.container_id,))
+
+
+def _exact_count(state: HostState) -> Iterator[Violation]:
+    for one in state.owners.values():
+        if one.kind is Kind.INTEGER and len(one.cpus) != one.request.count:
+            sentence = f"holds {len(one.cpus)} CPUs, asked for {one.request.count}"
+            yield Violation("I5", sentence, (one.container_id,))
+
+
+def _exact_pin(state: HostState) -> Iterator[Violation]:
+    for one in state.owners.values():
+        if one.kind is not Kind.INTEGER and one.cpus != one.request.pin:
+            sentence = f"holds {one.cpus}, its pin is {one.request.pin}"
+            yield Violation("I6", sentence, (one.container_id,))
+
+
+def _forbidden(state: HostState) -> Iterator[Violation]:
+    for one in state.assignments.values():
+        if one.kind in (Kind.INTEGER, Kind.SHARED) and one.cpus & one.request.forbid:
+            yield Violation("I7", f"holds forbidden CPUs {one.cpus & one.request.forbid}", (one.container_id,))
+        reserved = one.cpus & state.reserved if one.exclusive else NO_CPUS
+        if reserved and not (one.kind is Kind.PINNED and state.policy.allow_reserved_pins):
+            yield Violation("I7", f"owns reserved CPUs {reserved}", (one.container_id,))
+
+
+def _hard_wishes(state: HostState) -> Iterator[Violation]:
+    for one in state.owners.values():
+        if one.kind is Kind.INTEGER:
+            yield from (
+                Violation("I8", f"does not have its wish: {unmet}", (one.container_id,)) for unmet in _unmet(state, one)
+            )
+
+
+def _unmet(state: HostState, one: Assignment) -> Iterator[str]:
+    wishes, host, cpus = resolve(state.policy.wishes, one.request.wishes), state.topology, one.cpus
+    nodes = {host.cpu(cpu).node for cpu in cpus}
+    by_core = {core.cpus for core in host.cores if core.cpus & cpus}
+    if wishes.limit == "one" and len(nodes) > 1:
+        yield "numa require-one"
+    if wishes.nodes is not None and not nodes <= set(wishes.nodes):
+        yield f"numa {wishes.nodes}"
+    if wishes.cores == "require-full" and any(not core <= cpus for core in by_core):
+        yield "cores require-full"
+    if wishes.cores == "isolate" and any(not (core & state.usable) - cpus <= one.withheld for core in by_core):
+        yield "cores isolate"
+    if wishes.l3 == "require-one" and len({host.cpu(cpu).l3 for cpu in cpus}) > 1:
+        yield "l3 require-one"
+    if wishes.one_package and len({host.cpu(cpu).package for cpu in cpus}) > 1:
+        yield "package require-one"
+    if wishes.kind_hard and any(host.cpu(cpu).kind not in (wishes.kind_hard, None) for cpu in cpus):
+        yield f"core_kind {wishes.kind_hard}"
+    isolated = CpuSet.from_mask(state.ground.isolated)
+    if (wishes.isolated == "require" and not cpus <= host.isolated) or (wishes.isolated == "avoid" and cpus & isolated):
+        yield f"isolated {wishes.isolated}"
+
+
+def _partition(state: HostState) -> Iterator[Violation]:
+    """I9; set-aside CPUs count as that even when reserved, so that every CPU has one place."""
+    parts = {
+        "exclusive": state.exclusive & state.usable,
+        "withheld": state.withheld,
+        "set aside": state.set_aside,
+        "pool": state.pool,
+    }
+    if state.policy.strict_reservation:
+        parts["reserved"] = state.reserved - state.exclusive - state.set_aside - state.withheld
+    for (name, a), (other, b) in combinations(parts.items(), 2):
+        if a & b:
+            yield Violation("I9", f"CPUs {a & b} count as {name} and as {other}")
+    missing = state.usable - _union(iter(parts.values()))
+    if missing:
+        yield Violation("I9", f"CPUs {missing} have no place")
+
+
+_CHECKS: tuple[Callable[[HostState], Iterator[Violation]], ...] = (
+    _disjoint,
+    _usable,
+    _not_empty,
+    _pool,
+    _exact_count,
+    _exact_pin,
+    _forbidden,
+    _hard_wishes,
+    _partition,
+)

@@ -1,0 +1,130 @@
+"""Pinning: whether a pin can be had verbatim (R1), beside other pins (R2) and integer containers (R3)."""
+
+from cpuplace.binding import bound_nodes, memory_limit
+from cpuplace.granting import starving
+from cpuplace.idset import CpuSet
+from cpuplace.refusal import BadPin, NoLegalMove, PinOverlap, PoolExhausted, Refusal
+from cpuplace.request import ContainerRequest, Kind
+from cpuplace.resolving import resolve
+from cpuplace.state import Assignment, HostState
+
+
+def pin(state: HostState, request: ContainerRequest) -> Assignment | Refusal:
+    """The assignment of a pinned container: exactly its list, or why not. O(containers) when pins exist."""
+    for check in (_listed, _allowed, _apart, _unoccupied, _floor):
+        refusal = check(state, request)
+        if refusal is not None:
+            return refusal
+    wishes = resolve(state.policy.wishes, request.wishes)
+    mems, preferred = bound_nodes(state, request, request.pin.mask, wishes)
+    limit = memory_limit(state, request, wishes)
+    if limit is not None and mems is not None and not limit.allows(mems):
+        return limit.refusal(request, mems)
+    return Assignment(request, request.pin, mems, baseline=request.pin, preferred=preferred, rule="R1")
+
+
+def pin_notes(state: HostState, request: ContainerRequest) -> tuple[str, ...]:
+    """Remarks on a pin that was granted."""
+    if request.limit is None or request.limit == len(request.pin):
+        return ()
+    return (f"{request.container_id}: the pin has {len(request.pin)} CPUs, the CPU limit is {request.limit}",)
+
+
+def _listed(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """R1: not empty, and made of CPUs that exist, are online, usable and not reserved."""
+    cpus, known = request.pin, CpuSet(cpu.id for cpu in state.topology.cpus)
+    if not cpus:
+        return _bad(request, cpus, "the pin names no CPU")
+    reserved = CpuSet() if state.policy.allow_reserved_pins else state.reserved
+    for wrong, what in (
+        (cpus - known, "the host does not have"),
+        (cpus & state.topology.offline, "that are offline"),
+        (cpus - state.usable, "that may not be used here"),
+        (cpus & reserved, "that are reserved"),
+    ):
+        if wrong:
+            return _bad(request, wrong, f"the pin {cpus} names CPUs {what}: {wrong}")
+    return None
+
+
+def _allowed(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """Who may pin at all, and whether the pin has to have the size of the CPU limit."""
+    policy = state.policy
+    if policy.pin_namespaces is not None and request.namespace not in policy.pin_namespaces:
+        allowed = ", ".join(sorted(policy.pin_namespaces)) or "none"
+        return _bad(request, request.pin, f"namespace {request.namespace} may not pin (allowed: {allowed})")
+    if policy.pin_size == "match" and request.limit != len(request.pin):
+        limit = "not a whole number" if request.limit is None else str(request.limit)
+        return _bad(request, request.pin, f"the pin has {len(request.pin)} CPUs, the CPU limit is {limit}")
+    return None
+
+
+def _bad(request: ContainerRequest, wrong: CpuSet, sentence: str) -> BadPin:
+    return BadPin(container_id=request.container_id, rule="R1", sentence=sentence, cpus=request.pin, wrong=wrong)
+
+
+def _apart(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """R2: between pods only shared pins may overlap."""
+    if state.policy.pin_overlap == "share" or not request.pin.mask & (state.owned | state.lent):
+        return None
+    holders = [
+        one
+        for one in state.owners.values()
+        if one.kind is not Kind.INTEGER
+        and one.request.pod != request.pod
+        and (one.exclusive or request.kind is Kind.PINNED)
+        and not one.cpus.isdisjoint(request.pin)
+    ]
+    if not holders:
+        return None
+    met = request.pin & CpuSet(cpu for one in holders for cpu in one.cpus)
+    names = tuple(one.container_id for one in holders)
+    return PinOverlap(
+        container_id=request.container_id,
+        rule="R2",
+        sentence=f"the pin {request.pin} meets CPUs {met} of {', '.join(names)}",
+        cpus=met,
+        holders=names,
+    )
+
+
+def _unoccupied(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """R3: integer containers (and their withheld siblings) in the way would have to move."""
+    met = request.pin.mask & (state.integer | state.withheld_mask)
+    if not met:
+        return None
+    names = tuple(
+        one.container_id
+        for one in state.owners.values()
+        if one.kind is Kind.INTEGER and (one.cpus.mask | one.withheld.mask) & met
+    )
+    return NoLegalMove(
+        container_id=request.container_id,
+        rule="R3",
+        sentence=f"the pin {request.pin} meets CPUs {CpuSet.from_mask(met)} of integer containers "
+        f"{', '.join(names)}, which are not moved",
+        cpus=CpuSet.from_mask(met),
+        holders=names,
+        missing="moving running containers away is not supported",
+    )
+
+
+def _floor(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """R6: an exclusive pin takes its CPUs out of the pool."""
+    starved = None if request.kind is not Kind.PINNED else starving(state, request.pin.mask)
+    if starved is None:
+        return None
+    kept = max(0, state.pool_mask.bit_count() - state.policy.min_shared_cpus)
+    why = (
+        f"would leave {', '.join(starved.holders[:5])} without a CPU"
+        if starved.holders
+        else f"would leave fewer than {state.policy.min_shared_cpus} CPUs in the pool"
+    )
+    return PoolExhausted(
+        container_id=request.container_id,
+        rule="R6",
+        sentence=f"the exclusive pin {request.pin} {why}",
+        asked=len(request.pin),
+        fits=0 if starved.holders else kept,
+        holders=starved.holders,
+    )

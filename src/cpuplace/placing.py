@@ -1,0 +1,176 @@
+"""Placing: one container after another, by kind; what `place` and `place_all` are made of."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+from attrs import evolve
+
+from cpuplace.explaining import explain_fixed, explain_grant
+from cpuplace.explanation import Explanation
+from cpuplace.granting import Granted, grant
+from cpuplace.idset import CpuSet
+from cpuplace.pinning import pin, pin_notes
+from cpuplace.refusal import AlreadyPlaced, PoolExhausted, Refusal
+from cpuplace.request import ContainerRequest, Kind
+from cpuplace.state import Assignment, HostState, with_owner, with_shared, without
+from cpuplace.wishes import NO_WISHES
+
+EVERYWHERE = -1
+"""As a mask: all CPUs."""
+
+
+class Placed(NamedTuple):
+    """A state with more containers in it, not settled yet, and what is worth saying about that."""
+
+    after: HostState
+    notes: tuple[str, ...] = ()
+    optimal: bool = True
+    explainers: tuple[Callable[[], Explanation], ...] = ()
+
+    def joined(self, later: "Placed") -> "Placed":
+        """This and what was placed after it, as one."""
+        return Placed(
+            later.after,
+            self.notes + later.notes,
+            self.optimal and later.optimal,
+            self.explainers + later.explainers,
+        )
+
+
+def placed(state: HostState, request: ContainerRequest, within: int = EVERYWHERE) -> Placed | Refusal:
+    """One container placed: R15 for an id that is there, R8 for a former one of the same name, else by kind."""
+    if request.container_id in state:
+        return _repeated(state, request)
+    former = state.by_name.get((request.pod, request.name))
+    if former is None:
+        return _PLACERS[request.kind](state, request, within)
+    answer = _PLACERS[request.kind](without(state, former), request, within)
+    if isinstance(answer, Refusal):
+        return answer
+    return answer._replace(notes=(f"{request.container_id} replaces {former}", *answer.notes))
+
+
+def placed_pod(state: HostState, requests: Iterable[ContainerRequest]) -> Placed | Refusal:
+    """The containers of one pod inside one common grant (R14); container by container where that cannot be."""
+    members = tuple(requests)
+    region = _common_region(state, members)
+    together = placed_each(state, members, region)
+    if region == EVERYWHERE or not isinstance(together, Refusal):
+        return together
+    apart = placed_each(state, members)
+    if isinstance(apart, Refusal):
+        return apart
+    note = f"pod {members[0].pod}: one grant for all its containers cannot be divided, each was placed alone"
+    return apart._replace(notes=(note, *apart.notes))
+
+
+def placed_each(state: HostState, requests: Iterable[ContainerRequest], region: int = EVERYWHERE) -> Placed | Refusal:
+    """The containers placed in order, all or none; integer ones within `region`."""
+    sum_ = Placed(state)
+    for request in requests:
+        within = region if _divides(sum_.after, request) else EVERYWHERE
+        one = placed(sum_.after, request, within)
+        if isinstance(one, Refusal):
+            return one
+        sum_ = sum_.joined(one)
+    return sum_
+
+
+def _divides(state: HostState, request: ContainerRequest) -> bool:
+    """True for who takes part in the common grant of its pod: integer, and without CPUs of its own to return to."""
+    return (
+        request.kind is Kind.INTEGER
+        and request.container_id not in state
+        and (request.pod, request.name) not in state.remembered
+        and (request.pod, request.name) not in state.by_name
+    )
+
+
+def _common_region(state: HostState, requests: tuple[ContainerRequest, ...]) -> int:
+    """The CPUs that all integer containers together would get as one; everywhere when they cannot be one."""
+    members = [request for request in requests if _divides(state, request)]
+    if len(members) < 2:
+        return EVERYWHERE
+    first = members[0]
+    alike = all(one.wishes == first.wishes for one in members)
+    whole = evolve(
+        first,
+        name="",
+        count=sum(one.count for one in members),
+        forbid=CpuSet.from_mask(_union(one.forbid.mask for one in members)),
+        wishes=first.wishes if alike else NO_WISHES,
+        memory_bytes=sum(one.memory_bytes for one in members),
+    )
+    answer = grant(state, whole)
+    if isinstance(answer, Refusal):
+        return EVERYWHERE
+    return answer.assignment.cpus.mask | answer.assignment.withheld.mask
+
+
+def _union(masks: Iterable[int]) -> int:
+    mask = 0
+    for one in masks:
+        mask |= one
+    return mask
+
+
+def _repeated(state: HostState, request: ContainerRequest) -> Placed | Refusal:
+    if state[request.container_id].request == request:
+        return Placed(state)
+    return AlreadyPlaced(
+        container_id=request.container_id,
+        rule="R15",
+        sentence="is placed already, with another request: release it first",
+    )
+
+
+def _place_integer(state: HostState, request: ContainerRequest, within: int) -> Placed | Refusal:
+    answer = grant(state, request, within)
+    if not isinstance(answer, Granted):
+        return answer
+    explainer = partial(explain_grant, state, request, within)
+    return Placed(with_owner(state, answer.assignment), request.notes, answer.optimal, (explainer,))
+
+
+def _place_pinned(state: HostState, request: ContainerRequest, _within: int) -> Placed | Refusal:
+    answer = pin(state, request)
+    if isinstance(answer, Refusal):
+        return answer
+    explainer = partial(explain_fixed, request.container_id, "R1", f"pinned to {request.pin}, verbatim")
+    return Placed(with_owner(state, answer), request.notes + pin_notes(state, request), explainers=(explainer,))
+
+
+def _place_shared(state: HostState, request: ContainerRequest, _within: int) -> Placed | Refusal:
+    left = state.pool_mask & ~request.forbid.mask
+    if not left:
+        return PoolExhausted(
+            container_id=request.container_id,
+            rule="R5",
+            sentence=f"the pool ({state.pool or 'empty'}) without its forbidden CPUs ({request.forbid}) is empty",
+            asked=1,
+            fits=0,
+        )
+    sentence = f"shares the pool {CpuSet.from_mask(left)}"
+    explainer = partial(explain_fixed, request.container_id, "R5", sentence)
+    return Placed(with_shared(state, request), request.notes, explainers=(explainer,))
+
+
+def _place_unmanaged(state: HostState, request: ContainerRequest, _within: int) -> Placed:
+    explainer = partial(explain_fixed, request.container_id, "K0", "is not managed and never touched")
+    assignment = Assignment(request, request.pin, rule="K0")
+    met = assignment.cpus.mask & (state.integer | state.owned | state.withheld_mask)
+    notes = request.notes
+    if met:
+        notes += (f"{request.container_id}: not managed, runs on exclusive CPUs {CpuSet.from_mask(met)}",)
+    return Placed(with_owner(state, assignment), notes, explainers=(explainer,))
+
+
+_PLACERS: dict[Kind, Callable[[HostState, ContainerRequest, int], Placed | Refusal]] = {
+    Kind.UNMANAGED: _place_unmanaged,
+    Kind.PINNED: _place_pinned,
+    Kind.PINNED_SHARED: _place_pinned,
+    Kind.INTEGER: _place_integer,
+    Kind.SHARED: _place_shared,
+}
+"""What each kind of SPEC section 2 does when it is placed."""

@@ -1,0 +1,145 @@
+"""Plan: the next state of a host, and the ordered steps that lead there (SPEC section 4).
+
+A plan is made of two states, the one it was made for and the one it leads to; the steps are their
+difference, worked out when somebody looks. Applying is therefore cheap and never half done.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple, Self
+
+from attrs import field, frozen
+
+from cpuplace.errors import StalePlan
+from cpuplace.explanation import Explanation
+from cpuplace.idset import CpuSet
+from cpuplace.state import Held, HostState
+
+
+class Op(StrEnum):
+    """What a step does to one container."""
+
+    RELEASE = "release"
+    NARROW = "narrow"
+    MOVE = "move"
+    GRANT = "grant"
+    WIDEN = "widen"
+
+
+class Step(NamedTuple):
+    """One thing for an adapter to carry out; `before` None = not placed, `after` None = gone."""
+
+    op: Op
+    container_id: str
+    before: Held | None
+    after: Held | None
+
+
+@frozen(slots=True, kw_only=True, eq=False)
+class Plan:
+    """What a decision leads to. Made by the planner, carried out by adapters, taken over with `apply`.
+
+    `notes` say everything worth knowing; `optimal` is False when the search budget cut the choice short.
+    A plan has no truth value: ask `is_empty`.
+    """
+
+    before: HostState
+    after: HostState
+    notes: tuple[str, ...] = ()
+    optimal: bool = True
+    explainers: tuple[Callable[[], Explanation], ...] = field(default=(), repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing changes."""
+        return self.after is self.before
+
+    @property
+    def version(self) -> int:
+        """The version of the state it was made for."""
+        return self.before.version
+
+    @property
+    def digest(self) -> int:
+        """The digest of the state it was made for."""
+        return self.before.digest
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What to carry out, in an order whose every prefix is safe: release, narrow, move, grant, widen."""
+        return tuple(_steps(self.before, self.after))
+
+    def unwrap(self) -> Self:
+        """The plan itself (a `Refusal` raises instead)."""
+        return self
+
+    def explain(self) -> Explanation:
+        """Which rule gave each container its CPUs, the candidates looked at, and why the winner won.
+
+        Costs nothing until it is called, then as much as the decision itself.
+        """
+        return Explanation.joined(one() for one in self.explainers)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a plan has no truth value: ask plan.is_empty, or isinstance(answer, Plan)")
+
+
+def apply(state: HostState, plan: Plan) -> HostState:
+    """The state that the plan leads to; raises StalePlan when it was made for another one. O(1).
+
+    >>> from cpuplace.topology import Topology
+    >>> state = HostState.empty(Topology.uniform())
+    >>> apply(state, Plan(before=state, after=state)) is state
+    True
+    """
+    if state is not plan.before and (state.version, state.digest) != (plan.version, plan.digest):
+        raise StalePlan(
+            f"the plan was made for version {plan.version}, the state has version {state.version}: plan again"
+        )
+    return plan.after
+
+
+def _steps(before: HostState, after: HostState) -> Iterator[Step]:
+    gone = [key for key in before.assignments if key not in after]
+    yield from (Step(Op.RELEASE, key, before[key].held, None) for key in gone)
+    narrowed, moved, widened = _shared_steps(before, after)
+    yield from narrowed
+    yield from moved
+    came = [one for key, one in after.assignments.items() if key not in before]
+    yield from (Step(Op.GRANT, one.container_id, None, one.held) for one in came)
+    yield from widened
+
+
+def _shared_steps(before: HostState, after: HostState) -> tuple[list[Step], list[Step], list[Step]]:
+    """The steps of shared containers that stay; those alike share their `Held`, since there may be many."""
+    if before.told == after.told and before.extra == after.extra:
+        return [], [], []
+    sorted_steps: tuple[list[Step], list[Step], list[Step]] = ([], [], [])
+    made: dict[tuple[int, int], list[tuple[int, Op, Held, Held]]] = {}
+    for key, request in after.shared.items():
+        if key in before.shared:
+            change = before.shared_mask(request), after.shared_mask(request)
+            if change not in made:
+                made[change] = list(_change(*change))
+            for group, op, was, will in made[change]:
+                sorted_steps[group].append(Step(op, key, was, will))
+    return sorted_steps
+
+
+def _change(was: int, will: int) -> Iterator[tuple[int, Op, Held, Held]]:
+    """One step when a set only shrinks or only grows; else through the common part, when there is one."""
+    common = was & will
+    if was == will:
+        return
+    if not common:
+        yield 1, Op.MOVE, _held(was), _held(will)
+        return
+    if common != was:
+        yield 0, Op.NARROW, _held(was), _held(common)
+    if common != will:
+        yield 2, Op.WIDEN, _held(common), _held(will)
+
+
+def _held(mask: int) -> Held:
+    return Held(CpuSet.from_mask(mask))

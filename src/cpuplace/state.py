@@ -1,0 +1,365 @@
+"""HostState: a topology, a policy, and who holds what. Pool, free, withheld and set aside are computed.
+
+The masks a state carries (`integer`, `owned`, ...) are sums over its assignments, kept up to date as a plan
+is made so that one decision costs no walk over all containers; `violations` recomputes them from nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeVar
+from zlib import crc32
+
+from attrs import evolve, field, frozen
+
+from cpuplace.ground import Ground
+from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
+from cpuplace.policy import Policy
+from cpuplace.request import ContainerRequest, Kind
+from cpuplace.topology import Topology
+
+EXCLUSIVE_KINDS = frozenset({Kind.INTEGER, Kind.PINNED})
+
+
+class Held(NamedTuple):
+    """What a container has, or is to have; `mems` None = leave its memory nodes alone.
+
+    `preferred` are memory nodes that are only preferred (a memory policy, never cpuset.mems).
+    """
+
+    cpus: CpuSet
+    mems: NodeSet | None = None
+    preferred: NodeSet | None = None
+
+
+@frozen(slots=True)
+class Assignment:
+    """One container and what it holds; `withheld` are idle siblings of an isolate grant.
+
+    `baseline` are the CPUs of its creation, which shrinking keeps longest (R10); `rule` gave them.
+    """
+
+    request: ContainerRequest
+    cpus: CpuSet
+    mems: NodeSet | None = None
+    withheld: CpuSet = NO_CPUS
+    baseline: CpuSet = NO_CPUS
+    preferred: NodeSet | None = None
+    rule: str = ""
+
+    @property
+    def container_id(self) -> str:
+        """The id of the container."""
+        return self.request.container_id
+
+    @property
+    def kind(self) -> Kind:
+        """K0-K4."""
+        return self.request.kind
+
+    @property
+    def exclusive(self) -> bool:
+        """True when the CPUs belong to an owner."""
+        return self.request.kind in EXCLUSIVE_KINDS
+
+    @property
+    def held(self) -> Held:
+        """What an adapter writes for it."""
+        return Held(self.cpus, self.mems, self.preferred)
+
+
+class Remembered(NamedTuple):
+    """CPUs (as a mask, withheld ones included) that a stopped container held (R8)."""
+
+    cpus: int
+    init: bool
+
+
+@frozen(slots=True, kw_only=True, hash=False)
+class HostState:
+    """Who holds what on one host. Start with `HostState.empty`, go on with `apply`.
+
+    `owners` are all containers but the shared ones; `shared` holds the latter's requests, since what they
+    hold follows from `told`, the CPUs that shared containers were told of, and `extra`, what
+    single ones were told beyond that (only with widen="lazy"). The dicts are never changed in place.
+    """
+
+    ground: Ground
+    version: int = 0
+    owners: dict[str, Assignment] = field(factory=dict)
+    shared: dict[str, ContainerRequest] = field(factory=dict)
+    by_name: dict[tuple[str, str], str] = field(factory=dict, eq=False)
+    remembered: dict[tuple[str, str], Remembered] = field(factory=dict)
+    integer: int = field(default=0, eq=False)
+    owned: int = field(default=0, eq=False)
+    lent: int = field(default=0, eq=False)
+    withheld_mask: int = field(default=0, eq=False)
+    told: int = 0
+    extra: dict[str, int] = field(factory=dict)
+    picky: tuple[str, ...] = field(default=(), eq=False)
+    checksum: int = field(default=0, eq=False)
+
+    @staticmethod
+    def empty(topology: Topology, policy: Policy | None = None) -> "HostState":
+        """The state of a host on which nothing is placed; BadInput when the policy does not fit the host.
+
+        >>> HostState.empty(Topology.uniform(cores_per_l3=4)).free
+        CpuSet('0-3')
+        """
+        ground = Ground(topology=topology, policy=policy or Policy())
+        return HostState(ground=ground, told=ground.pool_base)
+
+    @property
+    def topology(self) -> Topology:
+        """The host."""
+        return self.ground.topology
+
+    @property
+    def policy(self) -> Policy:
+        """The operator's choices."""
+        return self.ground.policy
+
+    @property
+    def pool_mask(self) -> int:
+        """Where shared containers may run, as a mask."""
+        return self.ground.pool_base & ~(self.integer | self.owned | self.withheld_mask)
+
+    @property
+    def free_mask(self) -> int:
+        """What an integer container can be given, as a mask."""
+        return self.ground.free_base & ~(self.integer | self.owned | self.lent | self.withheld_mask)
+
+    @property
+    def set_aside_mask(self) -> int:
+        """Kernel-isolated CPUs that nobody owns, as a mask."""
+        return self.ground.isolated & ~(self.integer | self.owned | self.withheld_mask)
+
+    @property
+    def isolated_free_mask(self) -> int:
+        """Set-aside CPUs that can be given to who wishes them, as a mask."""
+        return self.set_aside_mask & ~(self.ground.reserved | self.lent)
+
+    @property
+    def pool(self) -> CpuSet:
+        """Where shared containers may run."""
+        return CpuSet.from_mask(self.pool_mask)
+
+    @property
+    def free(self) -> CpuSet:
+        """What an integer container can be given."""
+        return CpuSet.from_mask(self.free_mask)
+
+    @property
+    def exclusive(self) -> CpuSet:
+        """CPUs that belong to an owner."""
+        return CpuSet.from_mask(self.integer | self.owned)
+
+    @property
+    def withheld(self) -> CpuSet:
+        """Idle siblings of isolate grants."""
+        return CpuSet.from_mask(self.withheld_mask)
+
+    @property
+    def set_aside(self) -> CpuSet:
+        """Kernel-isolated CPUs that nobody owns."""
+        return CpuSet.from_mask(self.set_aside_mask)
+
+    @property
+    def reserved(self) -> CpuSet:
+        """Usable CPUs never given out exclusively by choice."""
+        return CpuSet.from_mask(self.ground.reserved)
+
+    @property
+    def usable(self) -> CpuSet:
+        """CPUs that may be managed."""
+        return CpuSet.from_mask(self.ground.usable)
+
+    @property
+    def digest(self) -> int:
+        """A number that differs when who holds what differs; independent of hash seeds and history."""
+        return (self.checksum + _spread(self.told)) % _MODULUS
+
+    @property
+    def assignments(self) -> "Assignments":
+        """Container id -> Assignment: owners in the order they came, then shared ones."""
+        return Assignments(self)
+
+    def __getitem__(self, container_id: str) -> Assignment:
+        """The assignment of one container; KeyError when it is not there."""
+        found = self.owners.get(container_id)
+        return found if found is not None else self._shared_assignment(self.shared[container_id])
+
+    def __contains__(self, container_id: object) -> bool:
+        return container_id in self.owners or container_id in self.shared
+
+    def shared_mask(self, request: ContainerRequest) -> int:
+        """What a shared container holds: what it was told, without what it forbids."""
+        return (self.told | self.extra.get(request.container_id, 0)) & ~request.forbid.mask
+
+    def _shared_assignment(self, request: ContainerRequest) -> Assignment:
+        return Assignment(request, CpuSet.from_mask(self.shared_mask(request)))
+
+
+class Assignments(Mapping[str, Assignment]):
+    """Read-only view of a state's assignments; those of shared containers are made when looked at."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: HostState) -> None:
+        self._state = state
+
+    def __getitem__(self, container_id: str) -> Assignment:
+        return self._state[container_id]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._state.owners
+        yield from self._state.shared
+
+    def __len__(self) -> int:
+        return len(self._state.owners) + len(self._state.shared)
+
+    def __repr__(self) -> str:
+        return f"Assignments({dict(self)!r})"
+
+
+_MODULUS = (1 << 61) - 1
+
+
+def _spread(mask: int) -> int:
+    """A mask folded to 61 bits; ints fold the same way under every hash seed."""
+    return mask * 0x9E3779B97F4A7C15 % _MODULUS
+
+
+def _weigh(one: Assignment) -> int:
+    """What one assignment adds to the checksum: a sum has no order, so history leaves no trace."""
+    name = 2 * crc32(one.request.container_id.encode()) + 1
+    return (_spread(one.cpus.mask << 1 | 1) ^ _spread(one.withheld.mask << 2)) * name
+
+
+def with_owner(state: HostState, assignment: Assignment) -> HostState:
+    """The next state, with one more container of any kind but shared."""
+    request, cpus, kind = assignment.request, assignment.cpus.mask, assignment.request.kind
+    name = (request.pod, request.name)
+    integer = state.integer | cpus if kind is Kind.INTEGER else state.integer
+    owned = state.owned | cpus if kind is Kind.PINNED else state.owned
+    withheld = state.withheld_mask | assignment.withheld.mask
+    told, extra = _told(state, integer | owned | withheld)
+    return HostState(
+        ground=state.ground,
+        version=state.version + 1,
+        owners=state.owners | {request.container_id: assignment},
+        shared=state.shared,
+        by_name=state.by_name | {name: request.container_id},
+        remembered=_less(state.remembered, name) if name in state.remembered else state.remembered,
+        integer=integer,
+        owned=owned,
+        lent=state.lent if kind in EXCLUSIVE_KINDS else state.lent | cpus,
+        withheld_mask=withheld,
+        told=told,
+        extra=extra,
+        picky=state.picky,
+        checksum=state.checksum + _weigh(assignment),
+    )
+
+
+def with_shared(state: HostState, request: ContainerRequest) -> HostState:
+    """The next state, with one more shared container, told of the whole pool."""
+    key, name, pool = request.container_id, (request.pod, request.name), state.pool_mask
+    return evolve(
+        state,
+        version=state.version + 1,
+        shared=state.shared | {key: request},
+        by_name=state.by_name | {name: key},
+        extra=state.extra if state.told == pool else state.extra | {key: pool},
+        picky=(*state.picky, key) if request.forbid else state.picky,
+        checksum=state.checksum + crc32(key.encode()),
+    )
+
+
+def without(state: HostState, container_id: str) -> HostState:
+    """The next state, without one container; what an owner held is remembered for it (R8)."""
+    if container_id in state.shared:
+        return _without_shared(state, container_id)
+    gone = state.owners[container_id]
+    owners = _less(state.owners, container_id)
+    name = (gone.request.pod, gone.request.name)
+    integer, owned, lent, withheld = state.integer, state.owned, state.lent, state.withheld_mask
+    if gone.kind is Kind.INTEGER:
+        integer, withheld = integer & ~gone.cpus.mask, withheld & ~gone.withheld.mask
+    else:
+        owned, lent = _pins(owners)
+    told, extra = _told(state, integer | owned | withheld)
+    held = Remembered(gone.cpus.mask | gone.withheld.mask, gone.request.init)
+    return HostState(
+        ground=state.ground,
+        version=state.version + 1,
+        owners=owners,
+        shared=state.shared,
+        by_name=_less(state.by_name, name),
+        remembered=state.remembered | {name: held} if gone.exclusive else state.remembered,
+        integer=integer,
+        owned=owned,
+        lent=lent,
+        withheld_mask=withheld,
+        told=told,
+        extra=extra,
+        picky=state.picky,
+        checksum=state.checksum - _weigh(gone),
+    )
+
+
+def _without_shared(state: HostState, container_id: str) -> HostState:
+    request = state.shared[container_id]
+    return evolve(
+        state,
+        version=state.version + 1,
+        shared=_less(state.shared, container_id),
+        by_name=_less(state.by_name, (request.pod, request.name)),
+        extra={key: mask for key, mask in state.extra.items() if key != container_id},
+        picky=tuple(key for key in state.picky if key != container_id),
+        checksum=state.checksum - crc32(container_id.encode()),
+    )
+
+
+def without_memory_of(state: HostState, pod: str) -> HostState:
+    """The state in which nothing is remembered for a pod; the same object when nothing is."""
+    kept = {name: held for name, held in state.remembered.items() if name[0] != pod}
+    if len(kept) == len(state.remembered):
+        return state
+    return evolve(state, version=state.version + 1, remembered=kept)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _less(items: dict[K, V], key: K) -> dict[K, V]:
+    """A copy without one key; copying and deleting run in C, a comprehension would not."""
+    fewer = items.copy()
+    del fewer[key]
+    return fewer
+
+
+def _pins(owners: dict[str, Assignment]) -> tuple[int, int]:
+    """(owned, lent) summed up from nothing: pins may overlap, so they cannot be subtracted."""
+    owned = lent = 0
+    for one in owners.values():
+        if one.kind is Kind.PINNED:
+            owned |= one.cpus.mask
+        elif one.kind is not Kind.INTEGER:
+            lent |= one.cpus.mask
+    return owned, lent
+
+
+def _told(state: HostState, taken: int) -> tuple[int, dict[str, int]]:
+    """What shared containers are told of once `taken` is out of the pool (R7): (told, extra).
+
+    widen="lazy": CPUs that only joined the pool are not told; as soon as somebody must be narrowed, the
+    whole pool is told, so that the widening rides along.
+    """
+    pool = state.ground.pool_base & ~taken
+    if state.policy.widen == "lazy" and state.shared:
+        outside = state.told
+        for mask in state.extra.values():
+            outside |= mask
+        if not outside & ~pool:
+            return state.told, state.extra
+    return pool, {}
