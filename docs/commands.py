@@ -56,7 +56,7 @@ def commands_of(path: Path) -> Iterator[str]:
 def run_all(path: Path, commands: list[str]) -> Iterator[str]:
     """Carry the commands out; one line for each that ends otherwise than it says."""
     with tempfile.TemporaryDirectory() as scratch:
-        shutil.copytree(ROOT / "examples", Path(scratch, "examples"))
+        shutil.copytree(ROOT / "examples", Path(scratch, "examples"), ignore=shutil.ignore_patterns("__pycache__"))
         for command in commands:
             problem = run(command, scratch)
             print(f"{'FAILED' if problem else 'ok    '} {path.relative_to(ROOT)}: {command}", flush=True)

@@ -47,9 +47,12 @@ def pages() -> Iterator[tuple[str, str]]:
     modules = {module.path: module for package in packages for module in walk(package)}
     home: dict[str, str] = {}
     for path, module in sorted(modules.items()):
-        names = whole(module) if WHOLE.fullmatch(path) else [n for n in exported() if defines(module, n)]
+        if WHOLE.fullmatch(path):
+            names = whole(module) if is_whole(module) else []
+        else:
+            names = [name for name in exported() if defines(module, name)]
+            home |= dict.fromkeys(names, path)
         if names:
-            home |= {name: path for name in names if not WHOLE.fullmatch(path)}
             yield f"{path}.md", GENERATED + page_of(module, names)
     command = command_page()
     if command:
@@ -88,14 +91,23 @@ def defines(module: griffe.Module, name: str) -> bool:
     return source == module.path or not isinstance(member, griffe.Class | griffe.Function)
 
 
+def is_whole(module: griffe.Module) -> bool:
+    """Whether the page shows all of the module; a part of another one (`sysfs_cpus` of `sysfs`) has no page."""
+    owner = module.name.split("_")[0]
+    part = module.parent is not None and owner != module.name and owner in module.parent.members
+    return bool(WHOLE.fullmatch(module.path)) and not part
+
+
 def whole(module: griffe.Module) -> list[str]:
-    """All public names with a docstring that the module itself defines."""
-    return [n for n, m in module.members.items() if documented(m) and not n.startswith("_")]
+    """What `__all__` names, else all public names with a docstring that the module itself defines."""
+    if module.exports:
+        return [str(name) for name in module.exports if not module.members[str(name)].is_module]
+    return [n for n, m in module.members.items() if not n.startswith("_") and not m.is_alias and documented(m)]
 
 
 def documented(member: griffe.Object | griffe.Alias) -> bool:
     """Whether a member has something to say of its own."""
-    return not member.is_alias and not member.is_module and member.docstring is not None
+    return not member.is_module and member.docstring is not None
 
 
 def page_of(module: griffe.Module, names: list[str]) -> str:
@@ -103,7 +115,8 @@ def page_of(module: griffe.Module, names: list[str]) -> str:
     parts = [f"# {module.path}", text_of(module)]
     for name in sorted(names, key=lambda one: module.members[one].lineno or 0):
         member = module.members[name]
-        assert isinstance(member, Documented)
+        member = member.final_target if isinstance(member, griffe.Alias) else member
+        assert isinstance(member, Documented), f"{module.path}.{name} is no class, function or constant"
         parts += class_parts(member) if isinstance(member, griffe.Class) else member_parts(member, "##", "")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -194,7 +207,7 @@ def index(modules: dict[str, griffe.Module], home: dict[str, str], command: bool
     lines = ["# Reference", ""]
     if command:
         lines += ["- [The command `cpuplace`](command.md)"]
-    wholes = [path for path, module in sorted(modules.items()) if WHOLE.fullmatch(path) and whole(module)]
+    wholes = [path for path, module in sorted(modules.items()) if is_whole(module) and whole(module)]
     lines += [f"- [{path}]({path}.md): {first_line(modules[path])}" for path in wholes]
     lines += ["", "## Names of `cpuplace`", "", "| name | |", "|---|---|"]
     for name, path in sorted(home.items()):
