@@ -28,10 +28,10 @@ _WANTED: Final = re.compile(
     r"|sys/kernel/mm/hugepages/hugepages-[0-9]+kB/nr_hugepages"
     r"|sys/devices/cpu_(?:core|atom)/cpus"
     r"|sys/devices/system/cpu/(?:online|isolated|nohz_full|cpufreq/policy[0-9]+/cpuinfo_max_freq"
-    rf"|cpu[0-9]+/(?:online|cpu_capacity|cpufreq|cpufreq/cpuinfo_max_freq|node[0-9]+|topology/{_TOPOLOGY}"
+    rf"|cpu[0-9]+/(?:|online|cpu_capacity|cpufreq|cpufreq/cpuinfo_max_freq|node[0-9]+|topology/{_TOPOLOGY}"
     r"|cache/[^/]+/(?:level|type|shared_cpu_list|shared_cpu_map)))"
     r"|sys/devices/system/node/(?:possible"
-    r"|node[0-9]+/(?:cpulist|cpumap|distance|meminfo|hugepages/hugepages-[0-9]+kB/nr_hugepages))"
+    r"|node[0-9]+/(?:|cpulist|cpumap|distance|meminfo|hugepages/hugepages-[0-9]+kB/nr_hugepages))"
     r"|sys/class/(?:net|infiniband|nvme|block|drm|mic)/[^/]+(?:/device)?"
     r"|sys/bus/pci/devices/[^/]+"
     r"|sys/(?:devices|class|bus/pci/devices)/(?:[^/]+/)*(?:numa_node|local_cpulist|local_cpus|class|vendor|queue_count"
@@ -41,6 +41,8 @@ _WANTED: Final = re.compile(
 
 def wanted(path: str) -> bool:
     """Whether reading a host may look at this file or link: nothing with a serial number, MAC address or name.
+
+    The folders of CPUs and nodes, with a "/" at the end, are wanted too.
 
     >>> wanted("sys/devices/system/cpu/online"), wanted("sys/class/dmi/id/product_serial")
     (True, False)

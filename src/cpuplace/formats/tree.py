@@ -15,7 +15,7 @@ class Link(str):
 
 
 Files = Mapping[str, "str | bytes | Link"]
-"""Path -> what the file holds, or a `Link`."""
+"""Path -> what the file holds, or a `Link`; a path that ends in "/" is an empty folder."""
 
 
 class Tree(Protocol):
@@ -67,6 +67,7 @@ class MappingTree:
             self._note(path)
 
     def _note(self, path: str) -> None:
+        path = path.rstrip("/")
         while path:
             folder, _, name = path.rpartition("/")
             known = self._names.get(folder)

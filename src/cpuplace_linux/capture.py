@@ -1,0 +1,97 @@
+"""Writes the few files that `read_host` needs into a tar.gz: the host's shape, and nothing that names the host."""
+
+import gzip
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from cpuplace import BadInput
+from cpuplace.formats import sysfs
+from cpuplace.formats.sysfs import Link
+from cpuplace.formats.tree import Tree
+from cpuplace_linux.read_host import open_tree
+
+_FOLDER: Final = re.compile(r"(?:cpu|node)[0-9]+", re.ASCII)
+
+
+class Recorder:
+    """A tree that remembers every answer it passes on: what was read is exactly what a capture needs."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Nothing asked yet."""
+        self._tree = tree
+        self.files: dict[str, str | Link] = {}
+
+    def text(self, path: str) -> str | None:
+        """See `Tree`."""
+        text = self._tree.text(path)
+        if text is not None:
+            self.files[path] = f"{text}\n"
+        return text
+
+    def names(self, path: str) -> Iterable[str]:
+        """See `Tree`; CPU and node folders are kept even when nothing in them is read (offline CPUs)."""
+        names = self._tree.names(path)
+        if path.startswith("sys/devices/system/"):
+            self.files.update({f"{path}/{name}/": "" for name in names if _FOLDER.fullmatch(name)})
+        return names
+
+    def target(self, path: str) -> str | None:
+        """See `Tree`; the link is kept relative, so that it says nothing about where the tree was."""
+        target = self._tree.target(path)
+        if target is not None:
+            self.files[path] = Link("../" * path.count("/") + target)
+        return target
+
+
+def capture(
+    path_in: str | os.PathLike[str], out_path: str | os.PathLike[str], *, overwrite: bool = False
+) -> tuple[str, ...]:
+    """The paths written to the tar.gz at `out_path`, from the host at `path_in` ("/" = live); same input, same bytes.
+
+    Kept are the files and links that `read_host` reads: no serial numbers, MAC addresses, UUIDs or host name.
+    Raises BadInput when there is no host at `path_in`, or when `out_path` exists and `overwrite` is False.
+    """
+    recorder = Recorder(open_tree(path_in))
+    sysfs.read(recorder)
+    out = Path(out_path)
+    try:
+        with out.open("wb" if overwrite else "xb") as file:
+            file.write(packed(recorder.files))
+    except FileExistsError:
+        raise BadInput(
+            "the file exists", source=str(out), hint="choose another name, or overwrite it on purpose"
+        ) from None
+    except OSError as error:
+        raise BadInput(f"cannot be written: {error.strerror}", source=str(out)) from None
+    return tuple(sorted(recorder.files))
+
+
+def packed(files: Mapping[str, str | Link]) -> bytes:
+    """A tar.gz of these files whose bytes depend on nothing else: sorted, no times, no owners."""
+    out = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path, content in sorted(files.items()):
+            member, data = _member(path, content)
+            tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _member(path: str, content: str | Link) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo(path.rstrip("/"))
+    if isinstance(content, Link):
+        member.type, member.linkname = tarfile.SYMTYPE, content
+        return member, b""
+    if path.endswith("/"):
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        return member, b""
+    data = content.encode("utf-8", "replace")
+    member.size = len(data)
+    return member, data
