@@ -76,8 +76,10 @@ def minimal(session: nox.Session) -> None:
     found = {package["name"] for package in listed} - {"pip", "setuptools", "wheel"}
     if found != {"cpuplace", "attrs", "sortedcontainers"}:
         session.error(f"a plain install brings {sorted(found)}")
-    session.run("python", "-W", "error", "-c", "import cpuplace, cpuplace_linux; cpuplace.CpuSet.parse('0-3')")
-    session.run("cpuplace", "--help", success_codes=[2])  # one line that names cpuplace[cli], not a traceback
+    session.run("python", "-W", "error", "-c", "import cpuplace, cpuplace_linux, cpuplace_k8s; cpuplace.CpuSet([0])")
+    said = session.run("cpuplace", "--help", success_codes=[2], silent=True) or ""
+    if "cpuplace[cli]" not in said or "Traceback" in said:
+        session.error(f"the command does not say what a plain install lacks: {said}")
 
 
 @nox.session(default=False)

@@ -198,7 +198,7 @@ def command_page() -> str:
     """What `cpuplace --help` and its commands say, as Markdown; "" while there is no command."""
     if not find_spec("cpuplace_cli") or not find_spec("cpuplace_cli.main"):
         return ""
-    app = importlib.import_module("cpuplace_cli.main").app
+    app = importlib.import_module("cpuplace_cli.main").build_app()
     return str(app.generate_docs(output_format="markdown")).rstrip() + "\n"
 
 
