@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from cpuplace.binding import MemoryLimit, bound_nodes, memory_limit
 from cpuplace.candidates import Choice, Shortfall, choose
-from cpuplace.idset import CpuSet
+from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.preference import Value, measure
 from cpuplace.refusal import NotEnoughCpus, PoolExhausted, Refusal, WishUnmet
 from cpuplace.request import ContainerRequest
@@ -169,7 +169,8 @@ def starving(state: HostState, taken: int) -> Starved | None:
 def _assignment(state: HostState, request: ContainerRequest, ask: Ask, found: Choice, rule: str) -> Assignment:
     cpus = CpuSet.from_mask(found.mask)
     mems, preferred = bound_nodes(state, request, found.mask, ask.wishes)
-    return Assignment(request, cpus, mems, CpuSet.from_mask(found.withheld), cpus, preferred, rule)
+    withheld = CpuSet.from_mask(found.withheld) if found.withheld else NO_CPUS
+    return Assignment(request, cpus, mems, withheld, cpus, preferred, rule)
 
 
 def largest_fit(state: HostState, request: ContainerRequest, ask: Ask) -> int:

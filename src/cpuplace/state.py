@@ -95,7 +95,6 @@ class HostState:
     told: int = 0
     extra: dict[str, int] = field(factory=dict)
     picky: tuple[str, ...] = field(default=(), eq=False)
-    checksum: int = field(default=0, eq=False)
 
     @staticmethod
     def empty(topology: Topology, policy: Policy | None = None) -> "HostState":
@@ -174,8 +173,13 @@ class HostState:
 
     @property
     def digest(self) -> int:
-        """A number that differs when who holds what differs; independent of hash seeds and history."""
-        return (self.checksum + _spread(self.told)) % _MODULUS
+        """A number that differs when who holds what differs; independent of hash seeds and history. O(containers)."""
+        total = _spread(self.told)
+        for key, one in self.assignments.items():
+            total += (_spread(one.cpus.mask << 1 | 1) ^ _spread(one.withheld.mask << 2)) * _weight(key)
+        for (pod, name), held in self.remembered.items():
+            total += _spread(held.cpus) * _weight(f"{pod}/{name}")
+        return total % _MODULUS
 
     @property
     def assignments(self) -> "Assignments":
@@ -228,10 +232,9 @@ def _spread(mask: int) -> int:
     return mask * 0x9E3779B97F4A7C15 % _MODULUS
 
 
-def _weigh(one: Assignment) -> int:
-    """What one assignment adds to the checksum: a sum has no order, so history leaves no trace."""
-    name = 2 * crc32(one.request.container_id.encode()) + 1
-    return (_spread(one.cpus.mask << 1 | 1) ^ _spread(one.withheld.mask << 2)) * name
+def _weight(text: str) -> int:
+    """An odd number for a name: sums of such products have no order, so history leaves no trace."""
+    return 2 * crc32(text.encode()) + 1
 
 
 def with_owner(state: HostState, assignment: Assignment) -> HostState:
@@ -256,7 +259,6 @@ def with_owner(state: HostState, assignment: Assignment) -> HostState:
         told=told,
         extra=extra,
         picky=state.picky,
-        checksum=state.checksum + _weigh(assignment),
     )
 
 
@@ -270,7 +272,6 @@ def with_shared(state: HostState, request: ContainerRequest) -> HostState:
         by_name=state.by_name | {name: key},
         extra=state.extra if state.told == pool else state.extra | {key: pool},
         picky=(*state.picky, key) if request.forbid else state.picky,
-        checksum=state.checksum + crc32(key.encode()),
     )
 
 
@@ -302,7 +303,6 @@ def without(state: HostState, container_id: str) -> HostState:
         told=told,
         extra=extra,
         picky=state.picky,
-        checksum=state.checksum - _weigh(gone),
     )
 
 
@@ -315,7 +315,6 @@ def _without_shared(state: HostState, container_id: str) -> HostState:
         by_name=_less(state.by_name, (request.pod, request.name)),
         extra={key: mask for key, mask in state.extra.items() if key != container_id},
         picky=tuple(key for key in state.picky if key != container_id),
-        checksum=state.checksum - crc32(container_id.encode()),
     )
 
 
