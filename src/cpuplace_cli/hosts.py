@@ -1,0 +1,82 @@
+"""Where a host comes from: one word on the command line to one `Topology`."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from cpuplace.errors import BadInput
+from cpuplace.topology import Topology
+
+_LARGEST_TEXT: Final = 64 << 20  # bytes; a description of the largest host is far below
+_ARCHIVES: Final = (".tar.gz", ".tgz", ".tar")
+_ACCEPTED: Final = "a name that `cpuplace hosts` lists, live, a directory, a tar.gz, a .json or .xml file, or -"
+
+
+def load_host(spec: str) -> Topology:
+    """The host that `--host SPEC` names; raises BadInput when there is none or it cannot be read.
+
+    A name of the catalogue | live (this machine) | a directory or tar.gz holding a sysfs tree | FILE.json |
+    FILE.xml (hwloc) | - (JSON or hwloc XML on standard input). A name of the catalogue wins over a file of
+    that name: write ./NAME for the file.
+
+    >>> load_host("vm-2cpu").online
+    CpuSet('0-1')
+    """
+    from cpuplace import catalogue
+
+    if spec in catalogue.NAMES:
+        return catalogue.host(spec)
+    if spec == "live":
+        return _read_tree(Path("/"))
+    if spec == "-":
+        return _parse(sys.stdin.read(_LARGEST_TEXT), "standard input")
+    path = Path(spec)
+    if _exists(path):
+        return _read_file(path)
+    if _looks_like_path(spec):
+        raise BadInput("no such file or directory", source=spec, hint=_ACCEPTED)
+    return catalogue.host(spec)  # says which names are near
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or not a path at all
+        return False
+
+
+def _looks_like_path(spec: str) -> bool:
+    return "/" in spec or spec in ("", ".", "..") or spec.endswith((*_ARCHIVES, ".json", ".xml"))
+
+
+def _read_file(path: Path) -> Topology:
+    if path.is_dir() or path.name.endswith(_ARCHIVES):
+        return _read_tree(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_TEXT + 1)
+    except OSError as error:
+        raise BadInput(error.strerror or "cannot be read", source=str(path)) from None
+    if len(data) > _LARGEST_TEXT:
+        raise BadInput(f"larger than {_LARGEST_TEXT >> 20} MiB: not the description of a host", source=str(path))
+    try:
+        return _parse(data.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise BadInput("not a text file", source=str(path), position=error.start, hint=_ACCEPTED) from None
+
+
+def _read_tree(path: Path) -> Topology:
+    from cpuplace_linux.read_host import read_host
+
+    return read_host(path)
+
+
+def _parse(text: str, source: str) -> Topology:
+    """JSON or hwloc XML, told apart by the first character."""
+    if text.lstrip("\ufeff \t\r\n").startswith("<"):
+        from cpuplace.formats import hwloc_xml
+
+        return hwloc_xml.parse(text, source=source)
+    from cpuplace.formats import cpuplace_json
+
+    return cpuplace_json.parse(text, source=source)

@@ -1,0 +1,105 @@
+"""The `cpuplace` command: finds the command, runs it, and turns what goes wrong into one line and an exit code.
+
+Exit codes: 0 all done, 1 something was refused, 2 bad input or bad usage; 130 after Ctrl-C, 141 when the reader of
+a pipe went away, 70 for a bug of ours. A command is one module with an App (see `command.py`), registered in one
+line of `COMMANDS`; it is imported when it is used, so that `--help` stays quick.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+from cpuplace.errors import BadInput
+
+REFUSED: Final = 1
+BAD_INPUT: Final = 2
+BUG: Final = 70
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+COMMANDS: Final = (
+    ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
+    ("hosts", "cpuplace_cli.hosts_cmd:app", "List the hosts that --host knows by name, and their sources."),
+    ("capture", "cpuplace_cli.capture_cmd:app", "Save what --host needs to know of this machine in a tar.gz."),
+    ("completion", "cpuplace_cli.completion_cmd:app", "Print the completion script of a shell."),
+)
+"""Name, where its App is, and its line in `cpuplace --help`."""
+
+_HELP: Final = "Decides which CPUs and which memory each container runs on, shows it, and says why."
+
+_EXAMPLES: Final = """
+Examples:
+  cpuplace hosts
+  cpuplace topology --host amd-epyc-7742-2s-nps4
+  cpuplace topology -o svg > this-machine.svg
+"""
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("cpuplace")
+
+
+def build_app() -> App:
+    """The command line as cyclopts knows it; nothing of a command is imported yet."""
+    app = App(
+        name="cpuplace",
+        help=_HELP,
+        help_epilogue=_EXAMPLES,
+        help_format="plaintext",
+        version=_version,
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for name, where, line in COMMANDS:
+        app.command(where, name=name, help=line)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; nothing but the code and the output leaves."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:
+        # The reader has enough (`| head`); without this, Python complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        result = build_app()(list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except CycloptsError as error:
+        return fail(str(error), BAD_INPUT)
+    except BadInput as error:
+        return fail(str(error), BAD_INPUT)
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), BAD_INPUT)
+    except Exception as error:
+        if os.environ.get("CPUPLACE_TRACEBACK"):
+            raise
+        return fail(f"a bug in cpuplace: {type(error).__name__}: {error} (CPUPLACE_TRACEBACK=1 shows where)", BUG)
+    return result if isinstance(result, int) else 0
+
+
+def fail(message: str, code: int) -> int:
+    """Print one line on standard error, whatever the message holds, and return `code`."""
+    line = " ".join(message.split())
+    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    sys.stderr.write(f"cpuplace: error: {line}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

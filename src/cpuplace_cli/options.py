@@ -1,0 +1,24 @@
+"""The options that several commands share, spelled and explained once."""
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Format = Literal["text", "json", "svg"]
+
+HostOption = Annotated[
+    str,
+    Parameter(
+        name=["--host", "-H"],
+        help="The host: a name of the catalogue (`cpuplace hosts`), live (this machine), a directory or tar.gz of a "
+        "sysfs tree (`cpuplace capture`), a FILE.json or hwloc FILE.xml, or - for JSON on standard input.",
+    ),
+]
+
+OutputOption = Annotated[Format, Parameter(name=["--output", "-o"], help="What to print.")]
+
+TableOption = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"], help="What to print.")]
+
+NoColorOption = Annotated[
+    bool, Parameter(name="--no-color", negative="", help="No colour; the environment variable NO_COLOR says the same.")
+]

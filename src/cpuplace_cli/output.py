@@ -1,0 +1,74 @@
+"""What every command prints with: plain text, JSON, or styled lines where a terminal shows them."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cpuplace_cli.textmap import Line, Style, plain_text
+
+SCHEMA = 1
+"""The version of everything that `-o json` prints (docs/json-output.md)."""
+
+_WIDTH_WHEN_UNKNOWN = 100
+_STATE_STYLES = {"offline": "red", "pool": "dim", "withheld": "dim", "reserved": "bold", "isolated": "bold"}
+
+
+def emit(text: str) -> None:
+    """Write text to standard output, as it is."""
+    sys.stdout.write(text)
+
+
+def emit_json(value: Mapping[str, Any]) -> None:
+    """Write one JSON object with `"schema"` first, and a newline."""
+    emit(json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False) + "\n")
+
+
+def emit_lines(lines: Iterable[Line], *, no_color: bool = False) -> None:
+    """Write the lines of a map, coloured where standard output is a terminal that wants colour."""
+    if not wants_color(no_color=no_color):
+        emit(plain_text(lines))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*((span.text, _rich_style(span.style)) for span in line)))
+
+
+def wants_color(*, no_color: bool = False) -> bool:
+    """True on a terminal that can show colour, unless `--no-color` or NO_COLOR (any value but "") says no."""
+    if no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def terminal_width() -> int:
+    """Columns of the terminal (or COLUMNS); 100 on a pipe."""
+    return shutil.get_terminal_size((_WIDTH_WHEN_UNKNOWN, 24)).columns
+
+
+def _rich_style(style: Style) -> str:
+    """The style as rich spells it; owners get black or white on their colour, whichever reads better."""
+    if isinstance(style, str):
+        return style
+    if style.colour:
+        return f"{ink(style.colour)} on {style.colour}"
+    return {"offline": "red", "pool": "dim", "reserved": "bold", "withheld": "dim", "isolated": "bold"}.get(
+        style.state, ""
+    )
+
+
+def ink(background: str) -> str:
+    """Black or white, whichever contrasts more with a `#rrggbb` background (WCAG 2 relative luminance).
+
+    >>> ink("#F0E442"), ink("#0072B2")
+    ('#000000', '#ffffff')
+    """
+    parts = [int(background[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
