@@ -1,3 +1,106 @@
-"""cpuplace decides which CPUs and which memory a container, process or thread runs on: pure functions over values."""
+"""cpuplace decides which CPUs and which memory a container, process or thread runs on.
 
-from cpuplace.errors import BadInput as BadInput
+Facts come in as values (`Topology`, `Policy`, `ContainerRequest`), a `Plan` or a `Refusal` comes out:
+
+>>> import cpuplace as cp
+>>> host = cp.Topology.uniform(packages=2, cores_per_l3=4, threads_per_core=2)
+>>> state = cp.HostState.empty(host, cp.Policy(reserved=cp.CpuSet.parse("0,8")))
+>>> answer = cp.place(state, cp.ContainerRequest.integer("db", 4))
+>>> state = cp.apply(state, answer.unwrap())
+>>> state["db"].cpus, state.pool
+(CpuSet('1-2,9-10'), CpuSet('0,3-8,11-15'))
+"""
+
+from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
+from cpuplace.explanation import Considered, Explanation, Reason
+from cpuplace.idset import CpuSet, NodeSet
+from cpuplace.invariants import Violation, violations
+from cpuplace.kinds import ContainerFacts, PodFacts, read_pod
+from cpuplace.plan import Op, Plan, Step, apply
+from cpuplace.planner import forget_pod, place, place_all, release
+from cpuplace.policy import Policy
+from cpuplace.refusal import (
+    AlreadyPlaced,
+    BadAnnotation,
+    BadPin,
+    Impossible,
+    NoLegalMove,
+    NotEnoughCpus,
+    NotEnoughMemory,
+    PinOverlap,
+    PoolExhausted,
+    Refusal,
+    Refused,
+    SearchBudgetSpent,
+    UnknownContainer,
+    WishUnmet,
+)
+from cpuplace.request import ContainerRequest, Kind
+from cpuplace.state import Assignment, Held, HostState
+from cpuplace.topology import (
+    Core,
+    Cpu,
+    CpuRow,
+    Device,
+    L2Group,
+    L3Group,
+    NumaNode,
+    Package,
+    Topology,
+)
+from cpuplace.wishes import Wishes
+
+__all__ = [
+    "AlreadyPlaced",
+    "Assignment",
+    "BadAnnotation",
+    "BadInput",
+    "BadPin",
+    "BrokenInvariant",
+    "Considered",
+    "ContainerFacts",
+    "ContainerRequest",
+    "Core",
+    "Cpu",
+    "CpuRow",
+    "CpuSet",
+    "CpuplaceError",
+    "Device",
+    "Explanation",
+    "Held",
+    "HostState",
+    "Impossible",
+    "Kind",
+    "L2Group",
+    "L3Group",
+    "NoLegalMove",
+    "NodeSet",
+    "NotEnoughCpus",
+    "NotEnoughMemory",
+    "NumaNode",
+    "Op",
+    "Package",
+    "PinOverlap",
+    "Plan",
+    "PodFacts",
+    "Policy",
+    "PoolExhausted",
+    "Reason",
+    "Refusal",
+    "Refused",
+    "SearchBudgetSpent",
+    "StalePlan",
+    "Step",
+    "Topology",
+    "UnknownContainer",
+    "Violation",
+    "WishUnmet",
+    "Wishes",
+    "apply",
+    "forget_pod",
+    "place",
+    "place_all",
+    "read_pod",
+    "release",
+    "violations",
+]

@@ -107,7 +107,7 @@ def search(state: HostState, ask: Ask) -> Choice | Shortfall:
         ask.wanted,
         wishes=ask.wishes,
         others=ask.others,
-        usable=state.ground.grantable,
+        usable=state.ground.usable if ask.wishes.cores == "isolate" else state.ground.grantable,
         isolated_free=ask.isolated_free,
         nodes_ok=None if ask.limit is None else ask.limit.allows_grant,
         budget=state.policy.search_budget,

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import NamedTuple, Self
 
-from attrs import field, frozen
+from attrs import frozen
 
 from cpuplace.errors import StalePlan
 from cpuplace.explanation import Explanation
@@ -37,7 +37,7 @@ class Step(NamedTuple):
     after: Held | None
 
 
-@frozen(slots=True, kw_only=True, eq=False)
+@frozen(slots=True, kw_only=True, eq=False, repr=False)
 class Plan:
     """What a decision leads to. Made by the planner, carried out by adapters, taken over with `apply`.
 
@@ -49,7 +49,7 @@ class Plan:
     after: HostState
     notes: tuple[str, ...] = ()
     optimal: bool = True
-    explainers: tuple[Callable[[], Explanation], ...] = field(default=(), repr=False)
+    explainers: tuple[Callable[[], Explanation], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -81,6 +81,9 @@ class Plan:
         Costs nothing until it is called, then as much as the decision itself.
         """
         return Explanation.joined(one() for one in self.explainers)
+
+    def __repr__(self) -> str:
+        return f"Plan(version={self.version}, steps={self.steps!r}, notes={self.notes!r}, optimal={self.optimal})"
 
     def __bool__(self) -> bool:
         raise TypeError("a plan has no truth value: ask plan.is_empty, or isinstance(answer, Plan)")

@@ -73,7 +73,7 @@ class Remembered(NamedTuple):
     init: bool
 
 
-@frozen(slots=True, kw_only=True, hash=False)
+@frozen(slots=True, kw_only=True, hash=False, repr=False)
 class HostState:
     """Who holds what on one host. Start with `HostState.empty`, go on with `apply`.
 
@@ -185,6 +185,12 @@ class HostState:
     def assignments(self) -> "Assignments":
         """Container id -> Assignment: owners in the order they came, then shared ones."""
         return Assignments(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"HostState(host={self.topology.name!r}, version={self.version}, containers={len(self.assignments)}, "
+            f"free={str(self.free)!r}, pool={str(self.pool)!r})"
+        )
 
     def __getitem__(self, container_id: str) -> Assignment:
         """The assignment of one container; KeyError when it is not there."""

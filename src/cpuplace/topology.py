@@ -58,7 +58,7 @@ LOCAL_DISTANCE, SAME_PACKAGE_DISTANCE, FAR_DISTANCE = 10, 20, 40
 G = TypeVar("G", bound=CpuGroup)
 
 
-@frozen(slots=True, kw_only=True)
+@frozen(slots=True, kw_only=True, repr=False)
 class Topology:
     """What a host is. Build it with `uniform`, `from_rows` or a format; equal facts make equal values.
 
@@ -150,6 +150,10 @@ class Topology:
     def __attrs_post_init__(self) -> None:
         """Refuse an impossible host once, here, so that nothing later needs to ask."""
         check(self)
+
+    def __repr__(self) -> str:
+        """Short: hosts have hundreds of CPUs."""
+        return f"Topology({self.name!r}, {len(self.online)} CPUs online, {len(self.nodes)} NUMA nodes)"
 
     @cached_property
     def online(self) -> CpuSet:

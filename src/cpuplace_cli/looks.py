@@ -111,3 +111,15 @@ def _several(owners: Mapping[str, CpuSet]) -> CpuSet:
         twice |= once & cpus
         once |= cpus
     return twice
+
+
+def ink(background: str) -> str:
+    """Black or white, whichever contrasts more with a `#rrggbb` background (WCAG 2 relative luminance).
+
+    >>> ink("#F0E442"), ink("#0072B2")
+    ('#000000', '#ffffff')
+    """
+    parts = [int(background[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
