@@ -1,0 +1,216 @@
+"""Which CPUs: the best grant for a request, or what is missing (SPEC section 5)."""
+
+from typing import Any, Final, NamedTuple
+
+from attrs import evolve
+
+from cpuplace.exact import ExactSearch
+from cpuplace.hostmap import HostMap
+from cpuplace.preference import Value
+from cpuplace.task import NodesOk, Task, compile_task, siblings
+from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
+
+DEFAULT_BUDGET: Final = 4000
+_SHOWN: Final = 8
+"""How many alternatives `explain_choice` compares before it stops looking at ones that cannot win."""
+
+
+class Choice(NamedTuple):
+    """The CPUs granted, their siblings that stay idle (`isolate`), and whether the search was exact to the end."""
+
+    mask: int
+    withheld: int
+    optimal: bool
+
+
+class Shortfall(NamedTuple):
+    """Why there is no grant: the hard wish in the way ("" = too few CPUs) and what is missing.
+
+    `proved` False: the budget was spent before every possibility had been looked at.
+    """
+
+    wish: str
+    missing: str
+    proved: bool = True
+
+
+class Candidate(NamedTuple):
+    """One grant that was compared: its CPUs, its tuple by element name, and whether it won."""
+
+    cpus: int
+    measures: dict[str, Value]
+    won: bool
+
+
+def choose(
+    host: HostMap,
+    free: int,
+    count: int,
+    *,
+    wishes: ResolvedWishes = PLAIN_WISHES,
+    others: int = 0,
+    base: int = 0,
+    usable: int | None = None,
+    isolated_free: int = 0,
+    nodes_ok: NodesOk | None = None,
+    budget: int = DEFAULT_BUDGET,
+) -> Choice | Shortfall:
+    """The grant of `count` CPUs that the preference likes best, or what is missing; all sets are masks of CPU ids.
+
+    `free` are the CPUs this request may use before its wishes, `isolated_free` those it may use besides when it
+    wishes kernel-isolated ones, `others` those remembered for others, `base` those it holds and keeps (they count),
+    `usable` all that could ever be given out (what require-fewest and isolate compare with). `nodes_ok` says whether
+    the memory of a set of node ids will do; a larger set must do when a smaller one does.
+
+    Exact unless `optimal` is False. Microseconds for plain wishes, bounded by `budget` search nodes otherwise.
+
+    >>> from cpuplace.topology import Topology
+    >>> tiny = HostMap.of(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
+    >>> choose(tiny, 0b11111111, 3)
+    Choice(mask=19, withheld=0, optimal=True)
+    >>> choose(tiny, 0b1111, 5)
+    Shortfall(wish='', missing='5 CPUs asked for, 4 free', proved=True)
+    """
+    if (free | base | isolated_free).bit_count() < count:
+        return _too_few(count, free | base)
+    given: dict[str, Any] = {
+        "others": others,
+        "base": base,
+        "usable": usable,
+        "isolated_free": isolated_free,
+        "nodes_ok": nodes_ok,
+    }
+    task = compile_task(host, free, count, wishes=wishes, **given)
+    search = ExactSearch(budget)
+    search.run(task)
+    if search.best is None:
+        return _shortfall(host, free, count, wishes, given, budget)
+    grant = search.best.grant
+    return Choice(grant, _withheld(host, grant, usable, wishes), not search.budget.cut)
+
+
+def _too_few(count: int, free: int) -> Shortfall:
+    return Shortfall("", f"{count} CPUs asked for, {free.bit_count()} free")
+
+
+def _withheld(host: HostMap, grant: int, usable: int | None, wishes: ResolvedWishes) -> int:
+    """The usable siblings of an isolated grant."""
+    if wishes.cores != "isolate":
+        return 0
+    return siblings(host, grant) & (host.online if usable is None else usable) & ~grant
+
+
+def explain_choice(
+    host: HostMap,
+    free: int,
+    count: int,
+    *,
+    wishes: ResolvedWishes = PLAIN_WISHES,
+    others: int = 0,
+    base: int = 0,
+    usable: int | None = None,
+    isolated_free: int = 0,
+    nodes_ok: NodesOk | None = None,
+    budget: int = DEFAULT_BUDGET,
+) -> tuple[Candidate, ...]:
+    """The best grants of the node sets that `choose` weighs against each other, best first; () when there is none.
+
+    >>> from cpuplace.topology import Topology
+    >>> tiny = HostMap.of(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
+    >>> [(one.cpus, one.measures["node_leftover"], one.won) for one in explain_choice(tiny, 0b11101111, 2)][:2]
+    [(34, 1, True), (68, 2, False)]
+    """
+    task = compile_task(
+        host,
+        free,
+        count,
+        wishes=wishes,
+        others=others,
+        base=base,
+        usable=usable,
+        isolated_free=isolated_free,
+        nodes_ok=nodes_ok or _any_nodes,
+    )
+    search = ExactSearch(budget, keep=_SHOWN)
+    search.run(task)
+    best = sorted(set(search.seen))[:_SHOWN]
+    names = task.names()
+    return tuple(
+        Candidate(found.grant, dict(zip(names, found.measure, strict=True)), found is best[0]) for found in best
+    )
+
+
+def _any_nodes(_: int) -> bool:
+    """Every set of nodes will do; that there is a rule at all makes the search look at each set by itself."""
+    return True
+
+
+def _without_hard(wishes: ResolvedWishes) -> ResolvedWishes:
+    """The soft wishes alone."""
+    return evolve(
+        wishes,
+        limit=None,
+        nodes=None,
+        cores="any" if wishes.cores == "any" else "prefer-full",
+        l3="ignore" if wishes.l3 == "ignore" else "prefer",
+        one_package=False,
+        devices_hard=(),
+        kind_hard=None,
+        isolated="avoid" if wishes.isolated == "avoid" else "prefer",
+    )
+
+
+_STAGES: Final = (
+    ("isolated", "isolated"),
+    ("core_kind", "kind_hard"),
+    ("numa", "nodes"),
+    ("cores", "cores"),
+    ("devices", "devices_hard"),
+    ("package", "one_package"),
+    ("l3", "l3"),
+    ("numa", "limit"),
+)
+"""The hard wishes and their fields, in the order in which they are added until there is no answer."""
+
+
+def _shortfall(
+    host: HostMap, free: int, count: int, wishes: ResolvedWishes, given: dict[str, Any], budget: int
+) -> Shortfall:
+    """Which hard wish is in the way: the first that leaves no grant when they are added one by one."""
+    held = _without_hard(wishes)
+    without_memory = given | {"nodes_ok": None}
+    task = compile_task(host, free, count, wishes=held, **without_memory)
+    if not task.must.bit_count() <= count <= task.free.bit_count():
+        return _too_few(count, task.free)
+    for wish, name in _STAGES:
+        if getattr(wishes, name) == getattr(held, name):
+            continue
+        held = evolve(held, **{name: getattr(wishes, name)})
+        task = compile_task(host, free, count, wishes=held, **without_memory)
+        search = ExactSearch(budget)
+        search.run(task)
+        if search.best is None:
+            return Shortfall(wish, _missing(name, task), not search.budget.cut)
+    return Shortfall("memory", f"no NUMA nodes that have both {count} free CPUs and enough memory")
+
+
+def _missing(name: str, task: Task) -> str:
+    """What a hard wish asks for and the free CPUs do not give, as a phrase."""
+    wishes, count, may = task.wishes, task.count, task.free.bit_count()
+    nodes = "one NUMA node" if wishes.limit == "one" else f"{task.node_limit} NUMA nodes"
+    phrases = {
+        "isolated": f"{count} kernel-isolated CPUs asked for, {may} free",
+        "kind_hard": f"{count} {wishes.kind_hard} CPUs asked for, {may} free",
+        "nodes": f"{count} CPUs of NUMA nodes {wishes.nodes} asked for, {may} free",
+        "cores": f"whole cores with together {count} free CPUs",
+        "devices_hard": f"{count} free CPUs, some of them in the NUMA node of {', '.join(wishes.devices_hard)}",
+        "one_package": f"one package with {count} such CPUs",
+        "l3": f"one L3 group with {count} such CPUs",
+        "limit": f"{nodes} with {count} such CPUs",
+    }
+    unknown = [device for device in wishes.devices_hard if task.host.device_nodes(device) is None]
+    if name == "devices_hard" and unknown:
+        return f"the host has no device {unknown[0]}"
+    if name == "cores" and wishes.cores == "isolate":
+        return f"{count} wholly free cores asked for, {may} there"
+    return phrases[name]

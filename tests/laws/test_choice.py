@@ -1,0 +1,145 @@
+"""The choice of section 5 is the least there is: compared, ids included, with exhaustive search on odd small hosts."""
+
+from collections.abc import Callable
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
+from cpuplace.cpulist import ids_of
+from cpuplace.hostmap import HostMap
+from cpuplace.idset import CpuSet
+from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
+from laws.oracle import Oracle, Question
+from laws.strategies import hosts, masks, resolved_wishes
+
+
+def _asked(question: Question) -> Choice | Shortfall:
+    """What `choose` says to a question."""
+    ok = question.nodes_ok
+    by_mask: Callable[[int], bool] | None = None if ok is None else lambda nodes: ok(frozenset(ids_of(nodes)))
+    return choose(
+        HostMap.of(question.host),
+        CpuSet(question.free).mask,
+        question.count,
+        wishes=question.wishes,
+        others=CpuSet(question.others).mask,
+        base=CpuSet(question.base).mask,
+        usable=None if question.usable is None else CpuSet(question.usable).mask,
+        isolated_free=CpuSet(question.isolated_free).mask,
+        nodes_ok=by_mask,
+        budget=10**6,
+    )
+
+
+def agree(question: Question) -> None:
+    """The search finds what the oracle finds, or says that there is nothing where there is nothing."""
+    oracle, answer = Oracle(question), _asked(question)
+    best = oracle.best()
+    if best is None:
+        assert isinstance(answer, Shortfall), oracle.tuple_of(set(ids_of(answer.mask)))
+        assert answer.proved
+        return
+    assert isinstance(answer, Choice), (answer, best)
+    grant = set(ids_of(answer.mask))
+    assert (oracle.tuple_of(grant), grant) == best
+    assert set(ids_of(answer.withheld)) == oracle.withheld(grant)
+    assert answer.optimal
+
+
+@given(st.data())
+def test_plain_choice_is_the_least(data: st.DataObject) -> None:
+    host = data.draw(hosts())
+    free = frozenset(data.draw(masks(host)))
+    agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES))
+
+
+@given(st.data())
+def test_remembered_cpus_are_taken_late(data: st.DataObject) -> None:
+    host = data.draw(hosts())
+    free = frozenset(data.draw(masks(host)))
+    others = frozenset(data.draw(masks(host, mostly=False)))
+    agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES, others=others))
+
+
+@given(st.data())
+def test_choice_with_wishes_is_the_least(data: st.DataObject) -> None:
+    host = data.draw(hosts())
+    free = frozenset(data.draw(masks(host)))
+    wishes = data.draw(resolved_wishes(host))
+    agree(Question(host, free, data.draw(st.integers(1, len(free))), wishes))
+
+
+@given(st.data())
+def test_choice_with_everything_at_once_is_the_least(data: st.DataObject) -> None:
+    agree(data.draw(questions()))
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """Wishes, CPUs held already, remembered ones, a narrowed usable set, kernel-isolated CPUs, memory."""
+    host = draw(hosts())
+    free = frozenset(draw(masks(host)))
+    wishes = draw(resolved_wishes(host))
+    base = frozenset(draw(masks(host, mostly=False))) if draw(st.booleans()) else frozenset()
+    set_aside = frozenset(host.isolated & host.online) - base if draw(st.booleans()) else frozenset()
+    free -= set_aside
+    needed = draw(st.sets(st.sampled_from(sorted({cpu.node for cpu in host.cpus})), max_size=2))
+    return Question(
+        host,
+        free,
+        draw(st.integers(max(1, len(base)), max(1, len(base), len(free | base)))),
+        wishes,
+        others=frozenset(draw(masks(host, mostly=False))) if draw(st.booleans()) else frozenset(),
+        base=base,
+        usable=frozenset(draw(masks(host)) | CpuSet(free)) if draw(st.booleans()) else None,
+        isolated_free=set_aside,
+        nodes_ok=(lambda nodes: needed <= nodes) if draw(st.booleans()) else None,
+    )
+
+
+@given(st.data())
+def test_a_shortfall_names_a_wish_that_is_in_the_way(data: st.DataObject) -> None:
+    host = data.draw(hosts())
+    free = data.draw(masks(host))
+    wishes = data.draw(resolved_wishes(host))
+    count = data.draw(st.integers(1, len(free) + 1))
+    answer = choose(HostMap.of(host), free.mask, count, wishes=wishes, isolated_free=host.isolated.mask)
+    if isinstance(answer, Shortfall):
+        assert answer.missing
+        if answer.wish:
+            assert _dropped(wishes, answer.wish) != wishes
+        else:
+            assert count > len(free)
+
+
+def _dropped(wishes: ResolvedWishes, wish: str) -> ResolvedWishes:
+    fields = {
+        "isolated": {"isolated": "prefer"},
+        "core_kind": {"kind_hard": None},
+        "numa": {"nodes": None, "limit": None},
+        "cores": {"cores": "prefer-full"},
+        "devices": {"devices_hard": ()},
+        "package": {"one_package": False},
+        "l3": {"l3": "prefer"},
+        "": {},
+    }
+    return evolve(wishes, **fields[wish])  # type: ignore[arg-type]
+
+
+@given(st.data())
+def test_explanation_shows_the_winner_first(data: st.DataObject) -> None:
+    host = data.draw(hosts())
+    free = data.draw(masks(host))
+    wishes = data.draw(resolved_wishes(host))
+    count = data.draw(st.integers(1, len(free)))
+    answer = choose(HostMap.of(host), free.mask, count, wishes=wishes)
+    shown = explain_choice(HostMap.of(host), free.mask, count, wishes=wishes)
+    if isinstance(answer, Shortfall):
+        assert shown == ()
+    else:
+        assert shown[0].cpus == answer.mask
+        assert [one.won for one in shown] == [True] + [False] * (len(shown) - 1)
+        measures = [tuple(one.measures.values()) for one in shown]
+        assert measures == sorted(measures)
