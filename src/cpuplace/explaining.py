@@ -34,9 +34,13 @@ def explain_grant(state: HostState, request: ContainerRequest, within: int) -> E
         budget=state.policy.search_budget,
     )
     considered = tuple(
-        Considered(cpus=CpuSet.from_mask(one.cpus), measures=tuple(one.measures), won=one.cpus == held.cpus.mask)
+        Considered(
+            cpus=CpuSet.from_mask(one.cpus), measures=tuple(one.measures.items()), won=one.cpus == held.cpus.mask
+        )
         for one in looked_at
     )
     sentence = f"given {held.cpus}, the best {len(held.cpus)} of {ask.free.bit_count()} free CPUs"
+    if considered and not considered[0].won:
+        sentence += "; better ones would leave a shared container without a CPU"
     reason = Reason(container_id=request.container_id, rule="R4", sentence=sentence, considered=considered)
     return Explanation((reason,))
