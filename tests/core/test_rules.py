@@ -1,0 +1,388 @@
+"""The rules one by one on the tiny host: siblings (0,4) (1,5) | (2,6) (3,7), node 0 = 0-1,4-5, node 1 = 2-3,6-7."""
+
+import pytest
+from attrs import evolve
+
+import cpuplace as cp
+from cpuplace.rules import RULES
+
+TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2, memory_per_node=1000)
+
+
+def empty(**policy: object) -> cp.HostState:
+    return cp.HostState.empty(TINY, cp.Policy(**policy))  # type: ignore[arg-type]
+
+
+def put(state: cp.HostState, *requests: cp.ContainerRequest) -> cp.HostState:
+    for request in requests:
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    return state
+
+
+def integer(key: str, count: int, **more: object) -> cp.ContainerRequest:
+    return cp.ContainerRequest.integer(key, count, **more)  # type: ignore[arg-type]
+
+
+def pin(key: str, cpus: str, *, exclusive: bool = True, **more: object) -> cp.ContainerRequest:
+    return cp.ContainerRequest.pinned(key, cp.CpuSet.parse(cpus), exclusive=exclusive, **more)  # type: ignore[arg-type]
+
+
+def shared(key: str, forbid: str = "", **more: object) -> cp.ContainerRequest:
+    return cp.ContainerRequest.shared(key, forbid=cp.CpuSet.parse(forbid), **more)  # type: ignore[arg-type]
+
+
+def refused(state: cp.HostState, request: cp.ContainerRequest) -> cp.Refusal:
+    answer = cp.place(state, request)
+    assert isinstance(answer, cp.Refusal), answer
+    with pytest.raises(cp.Refused) as raised:
+        answer.unwrap()
+    assert raised.value.refusal is answer
+    return answer
+
+
+def test_the_examples_of_section_5() -> None:
+    state = empty()
+    assert [str(put(state, integer("c", n))["c"].cpus) for n in (2, 3)] == ["0,4", "0-1,4"]
+    assert str(put(state, integer("c", 3), integer("d", 1))["d"].cpus) == "5"
+    orphans = put(state, pin("p", "4-5"))
+    assert [str(put(orphans, integer("c", n))["c"].cpus) for n in (2, 1)] == ["2,6", "0"]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "policy", "words"),
+    [
+        ("", {}, "names no CPU"),
+        ("3,9", {}, "does not have: 9"),
+        ("0-1", {"usable": cp.CpuSet.parse("0-3")}, None),
+        ("4", {"usable": cp.CpuSet.parse("0-3")}, "may not be used here: 4"),
+        ("0-1", {"reserved": cp.CpuSet.parse("1")}, "reserved: 1"),
+        ("0-1", {"reserved": cp.CpuSet.parse("1"), "allow_reserved_pins": True}, None),
+        ("0-1", {"pin_namespaces": frozenset({"db"})}, "namespace default may not pin (allowed: db)"),
+        ("0-1", {"pin_namespaces": frozenset()}, "(allowed: none)"),
+        ("0-1", {"pin_namespaces": frozenset({"default"})}, None),
+        ("0-1", {"pin_size": "match"}, "the CPU limit is not a whole number"),
+    ],
+)
+def test_r1_a_pin_is_had_verbatim_or_refused(cpus: str, policy: dict[str, object], words: str | None) -> None:
+    state = empty(**policy)
+    if words is None:
+        assert str(put(state, pin("p", cpus))["p"].cpus) == cpus
+    else:
+        refusal = refused(state, pin("p", cpus))
+        assert (refusal.kind, refusal.rule) == ("BadPin", "R1") and words in refusal.sentence
+
+
+def test_r1_offline_cpus_cannot_be_pinned() -> None:
+    state = cp.HostState.empty(TINY.with_online(cp.CpuSet.parse("0-6")))
+    assert "offline: 7" in refused(state, pin("p", "6-7")).sentence
+
+
+def test_r1_the_size_of_a_pin_is_noted_or_has_to_match() -> None:
+    (note,) = cp.place(empty(), pin("p", "0-1", limit=4)).unwrap().notes
+    assert note == "p: the pin has 2 CPUs, the CPU limit is 4"
+    assert cp.place(empty(), pin("p", "0-1", limit=2)).unwrap().notes == ()
+    assert "the CPU limit is 4" in refused(empty(pin_size="match"), pin("p", "0-1", limit=4)).sentence
+    assert put(empty(pin_size="match"), pin("p", "0-1", limit=2))["p"].rule == "R1"
+
+
+def test_r2_pins_overlap_only_when_shared_or_of_one_pod() -> None:
+    state = put(empty(), pin("a", "0-1"), pin("b", "2-3", exclusive=False))
+    assert put(state, pin("c", "0", pod="a"))["c"].cpus == cp.CpuSet([0])
+    assert put(state, pin("c", "2", exclusive=False))["c"].cpus == cp.CpuSet([2])
+    for wanted in (pin("c", "1,4"), pin("c", "1,4", exclusive=False), pin("c", "3")):
+        refusal = refused(state, wanted)
+        assert isinstance(refusal, cp.PinOverlap) and refusal.rule == "R2"
+        assert refusal.holders == ("a",) if 1 in wanted.pin else ("b",)
+    weka = put(cp.HostState.empty(TINY, cp.Policy.weka()), pin("a", "0-1"), pin("b", "1-2"))
+    assert cp.violations(weka) == () and str(weka.exclusive) == "0-2"
+    assert str(cp.release(weka, "a").after.exclusive) == "1-2"
+
+
+def test_r3_a_pin_on_integer_cpus_is_refused_with_the_holders() -> None:
+    state = put(empty(), integer("a", 2), integer("b", 1, wishes=cp.Wishes(cores="isolate")))
+    assert (str(state["a"].cpus), str(state["b"].cpus), str(state["b"].withheld)) == ("0,4", "1", "5")
+    refusal = refused(state, pin("p", "4-6"))
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.holders == ("a", "b")
+    assert refusal.cpus == cp.CpuSet.parse("4-5")
+
+
+def test_r4_forbidden_cpus_are_not_given_and_absent_ids_in_them_ignored() -> None:
+    assert str(put(empty(), integer("c", 2, forbid=cp.CpuSet.parse("0,99")))["c"].cpus) == "1,5"
+    refusal = refused(empty(), integer("c", 9))
+    assert isinstance(refusal, cp.NotEnoughCpus)
+    assert (refusal.asked, refusal.fits, str(refusal.free)) == (9, 7, "0-7")
+    assert refusal.sentence == "asks for 9 CPUs, 8 free ones may be used; 7 CPUs would fit"
+
+
+def test_r5_a_shared_container_gets_the_pool_without_what_it_forbids() -> None:
+    state = put(empty(), integer("c", 4), shared("s", "2"))
+    assert str(state["s"].cpus) == "3,6-7"
+    refusal = refused(state, shared("t", "2-3,6-7"))
+    assert (refusal.kind, refusal.rule) == ("PoolExhausted", "R5")
+
+
+def test_r6_the_pool_keeps_its_floor() -> None:
+    refusal = refused(empty(min_shared_cpus=3), integer("c", 6))
+    assert isinstance(refusal, cp.PoolExhausted) and (refusal.rule, refusal.fits) == ("R6", 5)
+    assert put(empty(min_shared_cpus=0), integer("c", 8)).pool == cp.CpuSet()
+    assert refused(put(empty(min_shared_cpus=0), shared("s")), integer("c", 8)).rule == "R6"
+    pinned = refused(empty(min_shared_cpus=3), pin("p", "0-5"))
+    assert isinstance(pinned, cp.PoolExhausted) and pinned.fits == 5
+    assert str(put(empty(min_shared_cpus=3), pin("p", "0-5", exclusive=False)).pool) == "0-7"
+
+
+def test_r6_reserved_cpus_count_for_the_pool_unless_strict() -> None:
+    reserved = cp.CpuSet.parse("0")
+    assert str(put(empty(reserved=reserved), integer("c", 7)).pool) == "0"
+    assert refused(empty(reserved=reserved, strict_reservation=True), integer("c", 7)).kind == "PoolExhausted"
+
+
+def test_r6_a_choice_that_would_starve_somebody_makes_way_for_the_next_best() -> None:
+    state = put(empty(), shared("s", "1-7"))
+    assert str(put(state, integer("c", 2))["c"].cpus) == "1,5"
+    both = put(state, shared("t", "0,2-7"))
+    plan = cp.place(both, integer("c", 4)).unwrap()
+    assert str(plan.after["c"].cpus) == "2-3,6-7"
+    refusal = refused(both, integer("c", 7))
+    assert isinstance(refusal, cp.PoolExhausted) and (refusal.rule, refusal.fits) == ("R6", 6)
+
+
+def test_r6_says_who_would_starve() -> None:
+    state = put(empty(), shared("s", "1-7"))
+    refusal = refused(state, integer("c", 8, forbid=cp.CpuSet()))
+    assert isinstance(refusal, cp.PoolExhausted)
+    only = refused(state, pin("p", "0"))
+    assert isinstance(only, cp.PoolExhausted) and only.holders == ("s",) and "leave s without" in only.sentence
+
+
+def test_r7_narrowing_comes_before_and_widening_after_the_grant() -> None:
+    state = put(empty(), shared("s"), shared("t", "0-1"))
+    plan = cp.place(state, integer("c", 2)).unwrap()
+    assert [(step.op, step.container_id) for step in plan.steps] == [
+        (cp.Op.NARROW, "s"),
+        (cp.Op.NARROW, "t"),
+        (cp.Op.GRANT, "c"),
+    ]
+    back = cp.release(plan.after, "c")
+    assert [(step.op, step.container_id) for step in back.steps] == [
+        (cp.Op.RELEASE, "c"),
+        (cp.Op.WIDEN, "s"),
+        (cp.Op.WIDEN, "t"),
+    ]
+    assert back.steps[1].before == plan.steps[0].after
+
+
+def test_r7_who_keeps_its_cpus_gets_no_step() -> None:
+    state = put(empty(), shared("s", "0-1,4-5"))
+    assert [step.op for step in cp.place(state, integer("c", 2)).unwrap().steps] == [cp.Op.GRANT]
+
+
+def test_r7_lazy_widening_rides_along_with_the_next_narrowing() -> None:
+    state = put(empty(widen="lazy"), shared("s"), integer("c", 2))
+    freed = cp.release(state, "c")
+    assert [step.op for step in freed.steps] == [cp.Op.RELEASE]
+    assert str(freed.after["s"].cpus) == "1-3,5-7" and str(freed.after.pool) == "0-7"
+    later = put(freed.after, shared("t"))
+    assert str(later["t"].cpus) == "0-7" and str(later["s"].cpus) == "1-3,5-7"
+    plan = cp.place(cp.forget_pod(later, "c").after, integer("d", 2, forbid=cp.CpuSet.parse("0"))).unwrap()
+    assert str(plan.after["d"].cpus) == "1,5" and str(plan.after["s"].cpus) == "0,2-4,6-7"
+    assert [(step.op, step.container_id) for step in plan.steps] == [
+        (cp.Op.NARROW, "s"),
+        (cp.Op.NARROW, "t"),
+        (cp.Op.GRANT, "d"),
+        (cp.Op.WIDEN, "s"),
+    ]
+    gone = cp.release(plan.after, "t").after
+    assert "t" not in gone and cp.violations(gone) == ()
+
+
+def test_r7_only_those_told_more_are_outside_the_pool() -> None:
+    state = put(empty(widen="lazy"), shared("s"), integer("c", 2))
+    wide = put(cp.forget_pod(cp.release(state, "c").after, "c").after, shared("t"))
+    narrowed = cp.place(wide, pin("p", "0")).unwrap()
+    assert [(step.op, step.container_id) for step in narrowed.steps] == [
+        (cp.Op.NARROW, "t"),
+        (cp.Op.GRANT, "p"),
+        (cp.Op.WIDEN, "s"),
+    ]
+    assert cp.violations(narrowed.after) == ()
+
+
+def test_r7_a_container_moves_when_nothing_of_its_set_stays() -> None:
+    state = put(empty(min_shared_cpus=1), shared("s", "1-7"))
+    state = put(state, pin("a", "1"))
+    assert str(state["s"].cpus) == "0"
+    replaced = put(empty(), pin("x", "0", pod="x", name="m"), shared("s", "2-7"))
+    assert str(replaced["s"].cpus) == "1"
+    plan = cp.place(replaced, pin("y", "1", pod="x", name="m")).unwrap()
+    assert [(step.op, step.container_id) for step in plan.steps] == [
+        (cp.Op.RELEASE, "x"),
+        (cp.Op.MOVE, "s"),
+        (cp.Op.GRANT, "y"),
+    ]
+
+
+def test_r8_a_container_that_comes_back_finds_its_cpus() -> None:
+    state = put(empty(), integer("a", 2), integer("b", 2, pod="pb", name="m"))
+    assert str(state["b"].cpus) == "1,5"
+    gone = cp.release(state, "b").after
+    assert gone.remembered and str(put(gone, integer("c", 2))["c"].cpus) == "2,6"
+    back = cp.place(cp.release(gone, "a").after, integer("b2", 2, pod="pb", name="m")).unwrap()
+    assert str(back.after["b2"].cpus) == "1,5" and back.after["b2"].rule == "R8"
+    assert "remembered" in str(back.explain())
+    other = cp.place(gone, integer("b2", 1, pod="pb", name="m")).unwrap()
+    assert other.after["b2"].rule == "R4" and ("pb", "m") not in other.after.remembered
+
+
+def test_r8_remembered_cpus_taken_by_others_are_gone() -> None:
+    state = cp.release(put(empty(), integer("b", 2, pod="pb", name="m")), "b").after
+    taken = put(state, pin("p", "0"))
+    assert put(taken, integer("b2", 2, pod="pb", name="m"))["b2"].rule == "R4"
+
+
+def test_r8_the_same_name_replaces_whose_stop_was_not_told() -> None:
+    state = put(empty(), integer("b", 2, pod="pb", name="m"))
+    plan = cp.place(state, integer("b2", 2, pod="pb", name="m")).unwrap()
+    assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.RELEASE, "b"), (cp.Op.GRANT, "b2")]
+    assert plan.after["b2"].cpus == state["b"].cpus and plan.notes == ("b2 replaces b",)
+    assert refused(state, integer("b2", 9, pod="pb", name="m")).kind == "NotEnoughCpus"
+    assert put(put(empty(), shared("s", pod="x", name="m")), shared("t", pod="x", name="m")).shared.keys() == {"t"}
+
+
+def test_r8_what_init_containers_leave_is_free_for_their_pod_only() -> None:
+    state = put(empty(), integer("i", 2, pod="p", name="init", init=True))
+    state = cp.release(state, "i").after
+    assert str(put(state, integer("m", 2, pod="p", name="main"))["m"].cpus) == "0,4"
+    assert str(put(state, integer("m", 2, pod="q", name="main"))["m"].cpus) == "1,5"
+
+
+def test_r12_memory_of_pins_follows_their_cpus_and_is_a_budget() -> None:
+    state = put(empty(), pin("p", "0-1", memory_bytes=900))
+    assert state["p"].mems == cp.NodeSet([0]) and put(empty(), integer("i", 2))["i"].mems is None
+    refusal = refused(state, pin("q", "4", memory_bytes=200))
+    assert isinstance(refusal, cp.NotEnoughMemory) and (refusal.asked_bytes, refusal.free_bytes) == (200, 110)
+    both = put(state, pin("q", "4,6", memory_bytes=200))
+    assert str(both["q"].mems) == "0-1"
+    assert refused(empty(reserved_memory={0: 500}), pin("p", "0", memory_bytes=600)).rule == "R12"
+
+
+def test_r12_integer_containers_span_another_node_when_memory_needs_it() -> None:
+    state = empty(memory_scope="exclusive")
+    assert str(put(state, integer("i", 2, memory_bytes=900))["i"].mems) == "0"
+    assert str(put(state, integer("i", 2, memory_bytes=1500))["i"].cpus) == "0,2"
+    assert refused(state, integer("i", 2, memory_bytes=2500)).kind == "NotEnoughMemory"
+    one = refused(state, integer("i", 2, memory_bytes=1500, wishes=cp.Wishes(numa="require-one")))
+    assert one.kind == "NotEnoughMemory"
+
+
+def test_r12_preferred_and_none_enforce_nothing() -> None:
+    preferred = put(empty(memory_policy="preferred"), pin("p", "0", memory_bytes=5000))["p"]
+    assert (preferred.mems, preferred.preferred) == (None, cp.NodeSet([0]))
+    assert put(empty(memory_policy="none"), pin("p", "0"))["p"].held == cp.Held(cp.CpuSet([0]))
+
+
+def test_r12_huge_pages_are_a_budget_where_the_host_has_any() -> None:
+    host = cp.Topology.from_rows(
+        [cp.CpuRow(0, 0, None, 0, 0), cp.CpuRow(1, 1, None, 1, 0)], huge_pages={0: {2048: 4}, 1: {2048: 1}}
+    )
+    state = cp.HostState.empty(host, cp.Policy(min_shared_cpus=0))
+    assert str(put(state, pin("p", "0", huge_pages={2048: 8192}))["p"].mems) == "0"
+    assert refused(state, pin("p", "1", huge_pages={2048: 4096})).kind == "NotEnoughMemory"
+    assert put(empty(), pin("p", "0", huge_pages={2048: 4096}))["p"].cpus == cp.CpuSet([0])
+
+
+def test_r12_a_node_without_memory_uses_its_nearest_and_memory_only_nodes_join_when_named() -> None:
+    host = cp.Topology.from_rows(
+        [cp.CpuRow(0, 0, None, 0, 0), cp.CpuRow(1, 1, None, 1, 0)],
+        memory_bytes={0: 0, 1: 100, 2: 100, 5: 100},
+        distances={(0, 1): 30, (0, 2): 15, (0, 5): 15},
+    )
+    state = cp.HostState.empty(host, cp.Policy(memory_scope="exclusive"))
+    assert str(put(state, integer("i", 1))["i"].mems) == "2"
+    named = put(state, integer("i", 1, wishes=cp.Wishes(numa="1,5")))["i"]
+    assert (str(named.cpus), str(named.mems)) == ("1", "1,5")
+
+
+def test_r14_a_pod_as_one_grant_that_cannot_be_divided_is_placed_one_by_one() -> None:
+    whole = cp.Wishes(cores="require-full")
+    pod = [integer("a", 2, pod="p", name="a", wishes=whole), integer("b", 2, pod="p", name="b", wishes=whole)]
+    assert {str(cp.place_all(empty(), pod, scope="pod").unwrap().after[k].cpus) for k in "ab"} == {"0,4", "1,5"}
+    one_node = cp.Wishes(numa="require-one")
+    wide = [integer("a", 3, pod="p", name="a", wishes=one_node), integer("b", 3, pod="p", name="b", wishes=one_node)]
+    plan = cp.place_all(empty(scope="pod"), wide).unwrap()
+    assert (str(plan.after["a"].cpus), str(plan.after["b"].cpus)) == ("0-1,4", "2-3,6")
+    odd = [integer("a", 1, pod="p", name="a"), integer("b", 1, pod="p", name="b", wishes=one_node)]
+    assert str(cp.place_all(empty(), odd, scope="pod").unwrap().after.exclusive) == "0,4"
+
+
+def test_r14_all_or_none() -> None:
+    refusal = cp.place_all(empty(), [integer("a", 2, pod="p"), integer("b", 9, pod="p")], scope="pod")
+    assert isinstance(refusal, cp.NotEnoughCpus) and refusal.container_id == "b"
+    assert cp.place_all(empty(), []).unwrap().is_empty
+
+
+def test_r15_repeats() -> None:
+    state = put(empty(), integer("a", 2), shared("s"))
+    assert cp.place(state, integer("a", 2)).unwrap().is_empty and cp.place(state, shared("s")).unwrap().is_empty
+    refusal = refused(state, integer("a", 3))
+    assert (refusal.kind, refusal.rule) == ("AlreadyPlaced", "R15")
+
+
+def test_unmanaged_containers_are_recorded_and_never_touched() -> None:
+    state = put(empty(), integer("a", 2))
+    plan = cp.place(state, cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet.parse("0,7"))).unwrap()
+    assert plan.notes == ("u: not managed, runs on exclusive CPUs 0",) and "never touched" in str(plan.explain())
+    assert str(plan.after.free) == "1-3,5-6" and cp.violations(plan.after) == ()
+    assert refused(plan.after, pin("p", "7")).kind == "PinOverlap"
+    assert cp.place(empty(), cp.ContainerRequest.unmanaged("u")).unwrap().notes == ()
+
+
+def test_forgetting_a_pod_releases_what_was_never_told_to_stop() -> None:
+    state = put(empty(), integer("a", 2, pod="p"), shared("s", pod="p"), integer("b", 2, pod="q"))
+    plan = cp.forget_pod(state, "p")
+    assert len(plan.notes) == 2 and set(plan.after.assignments) == {"b"} and not plan.after.remembered
+    assert cp.forget_pod(plan.after, "p").is_empty
+
+
+def test_isolated_cpus_are_set_aside_for_who_wishes_them() -> None:
+    host = evolve(TINY, isolated=cp.CpuSet.parse("2-3"))
+    state = cp.HostState.empty(host)
+    assert (str(state.set_aside), str(state.pool), str(state.free)) == ("2-3", "0-1,4-7", "0-1,4-7")
+    wished = put(state, integer("c", 1, wishes=cp.Wishes(isolated="require")))
+    assert str(wished["c"].cpus) in ("2", "3") and len(wished.set_aside) == 1
+    assert refused(state, integer("c", 3, wishes=cp.Wishes(isolated="require"))).kind == "WishUnmet"
+    assert cp.HostState.empty(host, cp.Policy(isolated_cpus="ignore")).free == host.online
+    assert str(cp.HostState.empty(host, cp.Policy(isolated_cpus="unusable")).usable) == "0-1,4-7"
+
+
+def test_a_policy_that_does_not_fit_the_host_is_bad_input() -> None:
+    for policy in (
+        cp.Policy(usable=cp.CpuSet.parse("0-9")),
+        cp.Policy(reserved=cp.CpuSet.parse("9")),
+        cp.Policy(reserved_memory={7: 1}),
+        cp.Policy(usable=cp.CpuSet()),
+    ):
+        with pytest.raises(cp.BadInput, match="policy"):
+            cp.HostState.empty(TINY, policy)
+
+
+def test_a_plan_has_no_truth_value_and_a_short_repr() -> None:
+    plan = cp.place(empty(), integer("a", 2)).unwrap()
+    with pytest.raises(TypeError, match="is_empty"):
+        bool(plan)
+    assert len(repr(plan)) < 300 and "free='0-7'" in repr(plan.before) and not plan.is_empty
+    assert plan.before.assignments == {} and repr(plan.after.assignments).startswith("Assignments({'a'")
+
+
+def test_a_stale_plan_is_not_applied() -> None:
+    state = empty()
+    plan, other = cp.place(state, integer("a", 2)).unwrap(), cp.place(state, integer("b", 2)).unwrap()
+    with pytest.raises(cp.StalePlan, match="plan again"):
+        cp.apply(cp.apply(state, other), plan)
+    assert cp.apply(empty(), plan) == plan.after
+
+
+def test_the_rules_table_names_every_rule_that_is_used() -> None:
+    numbers = [rule.number for rule in RULES]
+    assert {"R1", "R2", "R3", "R4", "R5", "R6", "R8", "R12", "R15"} <= set(numbers)
+    assert numbers == sorted(numbers, key=lambda number: int(number[1:]))
