@@ -126,6 +126,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, list(known), n=1)), "")
 
 
+def is_ours(key: str) -> bool:
+    """Whether a key is one of ours, aliases included, however it may read.
+
+    >>> is_ours("numa.cpuplace.dev/db"), is_ours("example.com/numa")
+    (True, False)
+    """
+    return key in ALIASES or key.startswith(DOMAIN + "/") or f".{DOMAIN}/" in key
+
+
 def what_of(key: str) -> str:
     """The `<what>` of one of our keys, in the spelling of KEYS; of another key something that is not in KEYS.
 
