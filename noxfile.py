@@ -99,5 +99,5 @@ def bench(session: nox.Session) -> None:
     """Speed and memory against their budgets; the table goes to standard output. Wants quiet cores."""
     install(session, "bench")
     out = session.create_tmp() + "/bench.json"
-    session.run("pytest", "-q", f"--benchmark-json={out}", *(session.posargs or ["benchmarks"]))
+    session.run("pytest", "-q", "--benchmark-quiet", f"--benchmark-json={out}", *(session.posargs or ["benchmarks"]))
     session.run("python", "-m", "benchmarks.table", out)

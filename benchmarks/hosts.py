@@ -63,6 +63,13 @@ def half_full(host: cp.Topology, seed: int) -> cp.HostState:
     return state
 
 
+def stirred(state: cp.HostState, random: Random) -> cp.HostState:
+    """The same host one moment later: a random small container has ended and another has started."""
+    small = [one for one in state.assignments if one.startswith("small-")]
+    state = gone(state, random.choice(small))
+    return placed(state, cp.ContainerRequest.integer(f"small-{state.version}v", random.randint(1, SMALL)))
+
+
 def with_shared(state: cp.HostState, count: int) -> cp.HostState:
     """The same state with so many running shared containers."""
     for number in range(count):
