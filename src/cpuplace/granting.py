@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
+from attrs import define
+
 from cpuplace.binding import MemoryLimit, bound_nodes, memory_limit
 from cpuplace.candidates import Choice, Shortfall, choose
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.preference import Value, measure
-from cpuplace.refusal import NotEnoughCpus, PoolExhausted, Refusal, WishUnmet
+from cpuplace.refusal import NotEnoughCpus, PoolExhausted, Refusal, SearchBudgetSpent, WishUnmet
 from cpuplace.request import ContainerRequest
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
 from cpuplace.wishes import ResolvedWishes
 
-MAX_SPARING = 64
-"""How many choices are compared when the best one would leave a shared container without a CPU."""
+SEARCHES_PER_NODE = 10
+"""What one whole search counts for when the best choice would leave a shared container without a CPU."""
 
 
 class Granted(NamedTuple):
@@ -36,9 +38,13 @@ class Ask(NamedTuple):
 
 
 class Starved(NamedTuple):
-    """The floor of R6 stands in the way; `holders` are shared containers that would have no CPU."""
+    """The floor of R6 stands in the way; `holders` are shared containers that would have no CPU.
+
+    `proved` False: the budget was spent before every other choice was ruled out.
+    """
 
     holders: tuple[str, ...]
+    proved: bool = True
 
 
 Found: TypeAlias = Choice | Shortfall | Starved
@@ -120,7 +126,8 @@ def _spare(state: HostState, ask: Ask, found: Choice) -> Choice | Starved:
     if starved is None:
         return found
     best: tuple[tuple[Value, ...], Choice] | None = None
-    for choice in _sparing(state, ask, found):
+    cut = Cut()
+    for choice in _sparing(state, ask, found, cut):
         value = measure(
             state.ground.host_map,
             choice.mask,
@@ -130,26 +137,46 @@ def _spare(state: HostState, ask: Ask, found: Choice) -> Choice | Starved:
         )
         if best is None or value < best[0]:
             best = value, choice
-    return starved if best is None else best[1]
+    if best is None:
+        return starved._replace(proved=not cut.made)
+    return best[1]._replace(optimal=best[1].optimal and not cut.made)
 
 
-def _sparing(state: HostState, ask: Ask, found: Choice) -> Iterator[Choice]:
-    """Choices that leave every shared container a CPU: whoever would starve keeps one of its CPUs in turn."""
+@define
+class Cut:
+    """Whether a search was cut short."""
+
+    made: bool = False
+
+
+def _sparing(state: HostState, ask: Ask, found: Choice, cut: Cut) -> Iterator[Choice]:
+    """Choices that leave every shared container a CPU: whoever would starve keeps one of its CPUs in turn.
+
+    Depth first, so that a first answer comes soon; at most a share of the search budget is spent.
+    """
     todo, seen = [(0, found)], {0}
-    for kept, choice in todo:  # grows while it is walked, MAX_SPARING at most
+    while todo:
+        kept, choice = todo.pop()
         starved = starving(state, choice.mask | choice.withheld)
         if starved is None:
             yield choice
             continue
-        for holder in starved.holders[:1]:
-            for cpu in CpuSet.from_mask(state.pool_mask & ~state.shared[holder].forbid.mask):
-                keep = kept | 1 << cpu
-                if keep in seen or len(seen) > MAX_SPARING:
-                    continue
+        for cpu in _saviours(state, starved):
+            keep = kept | 1 << cpu
+            if len(seen) > state.policy.search_budget // SEARCHES_PER_NODE:
+                cut.made = True
+                return
+            if keep not in seen:
                 seen.add(keep)
                 other = search(state, ask._replace(free=ask.free & ~keep))
-                if isinstance(other, Choice):
-                    todo.append((keep, other))
+                todo += [(keep, other)] if isinstance(other, Choice) else []
+
+
+def _saviours(state: HostState, starved: Starved) -> CpuSet:
+    """CPUs of which one has to stay in the pool for the first who would starve."""
+    if not starved.holders:
+        return NO_CPUS
+    return CpuSet.from_mask(state.pool_mask & ~state.shared[starved.holders[0]].forbid.mask)
 
 
 def starving(state: HostState, taken: int) -> Starved | None:
@@ -182,6 +209,8 @@ def largest_fit(state: HostState, request: ContainerRequest, ask: Ask) -> int:
 def _refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Shortfall | Starved) -> Refusal:
     if isinstance(found, Starved):
         return _pool_refusal(state, request, ask, found)
+    if not found.proved:
+        return _spent(state, request)
     if ask.limit is not None and isinstance(search(state, ask._replace(limit=None)), Choice):
         return _memory_refusal(state, request, ask.limit)
     fits, free = largest_fit(state, request, ask), ask.free | ask.isolated_free
@@ -206,6 +235,8 @@ def _refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Short
 
 
 def _pool_refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Starved) -> Refusal:
+    if not found.proved:
+        return _spent(state, request)
     fits = largest_fit(state, request, ask)
     why = (
         "shared containers would be left without a CPU: " + ", ".join(found.holders[:5])
@@ -219,6 +250,16 @@ def _pool_refusal(state: HostState, request: ContainerRequest, ask: Ask, found: 
         asked=ask.wanted,
         fits=fits,
         holders=found.holders,
+    )
+
+
+def _spent(state: HostState, request: ContainerRequest) -> Refusal:
+    budget = state.policy.search_budget
+    return SearchBudgetSpent(
+        container_id=request.container_id,
+        rule="R6",
+        sentence=f"no answer within the search budget of {budget}, and none ruled out: raise search_budget",
+        budget=budget,
     )
 
 

@@ -122,7 +122,8 @@ def _hard_wishes(state: HostState) -> Iterator[Violation]:
 
 
 def _unmet(state: HostState, one: Assignment) -> Iterator[str]:
-    wishes, host, cpus = resolve(state.policy.wishes, one.request.wishes), state.topology, one.cpus
+    wishes, host = resolve(state.policy.wishes, one.request.wishes), state.topology
+    cpus = one.cpus & host.online
     nodes = {host.cpu(cpu).node for cpu in cpus}
     by_core = {core.cpus for core in host.cores if core.cpus & cpus}
     if wishes.limit == "one" and len(nodes) > 1:
@@ -145,15 +146,12 @@ def _unmet(state: HostState, one: Assignment) -> Iterator[str]:
 
 
 def _partition(state: HostState) -> Iterator[Violation]:
-    """I9; set-aside CPUs count as that even when reserved, so that every CPU has one place."""
-    parts = {
-        "exclusive": state.exclusive & state.usable,
-        "withheld": state.withheld,
-        "set aside": state.set_aside,
-        "pool": state.pool,
-    }
+    """I9, assignments against sums; set-aside CPUs count as that even when reserved, so each has one place."""
+    exclusive = _union(one.cpus for one in _owners(state)) & state.usable
+    withheld = _union(one.withheld for one in _owners(state))
+    parts = {"exclusive": exclusive, "withheld": withheld, "set aside": state.set_aside, "pool": state.pool}
     if state.policy.strict_reservation:
-        parts["reserved"] = state.reserved - state.exclusive - state.set_aside - state.withheld
+        parts["reserved"] = state.reserved - exclusive - withheld - state.set_aside
     for (name, a), (other, b) in combinations(parts.items(), 2):
         if a & b:
             yield Violation("I9", f"CPUs {a & b} count as {name} and as {other}")

@@ -147,6 +147,21 @@ def test_r6_a_choice_that_would_starve_somebody_makes_way_for_the_next_best() ->
     assert isinstance(refusal, cp.PoolExhausted) and (refusal.rule, refusal.fits) == ("R6", 6)
 
 
+def test_r6_looks_at_alternatives_within_the_budget() -> None:
+    big = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=10), cp.Policy(min_shared_cpus=0))
+    for number in range(5):
+        pair = cp.CpuSet([2 * number, 2 * number + 1])
+        big = put(big, cp.ContainerRequest.shared(f"s{number}", forbid=big.topology.online - pair))
+    plan = cp.place(big, integer("c", 5)).unwrap()
+    assert plan.optimal and str(plan.after["c"].cpus) == "0,2,4,6,8"
+    refusal = refused(big, integer("c", 6))
+    assert isinstance(refusal, cp.PoolExhausted) and refusal.fits == 5 and refusal.holders
+    hasty = evolve(big, ground=evolve(big.ground, policy=cp.Policy(min_shared_cpus=0, search_budget=100)))
+    spent = refused(hasty, integer("c", 6))
+    assert isinstance(spent, cp.SearchBudgetSpent) and spent.budget == 100 and "raise search_budget" in spent.sentence
+    assert not cp.place(hasty, integer("c", 5)).unwrap().optimal
+
+
 def test_r6_says_who_would_starve() -> None:
     state = put(empty(), shared("s", "1-7"))
     refusal = refused(state, integer("c", 8, forbid=cp.CpuSet()))
@@ -313,6 +328,20 @@ def test_r14_a_pod_as_one_grant_that_cannot_be_divided_is_placed_one_by_one() ->
     assert (str(plan.after["a"].cpus), str(plan.after["b"].cpus)) == ("0-1,4", "2-3,6")
     odd = [integer("a", 1, pod="p", name="a"), integer("b", 1, pod="p", name="b", wishes=one_node)]
     assert str(cp.place_all(empty(), odd, scope="pod").unwrap().after.exclusive) == "0,4"
+
+
+def test_r14_a_common_grant_that_suits_nobody_gives_way() -> None:
+    host = cp.Topology.uniform(packages=2, cores_per_l3=3, threads_per_core=2)
+    orphans = put(cp.HostState.empty(host), pin("p", "6-8"))
+    pod = [
+        integer("a", 2, pod="p", name="a", wishes=cp.Wishes(cores="require-full")),
+        integer("b", 1, pod="p", name="b"),
+    ]
+    plan = cp.place_all(orphans, pod, scope="pod").unwrap()
+    assert (str(plan.after["a"].cpus), str(plan.after["b"].cpus)) == ("3,9", "0")
+    assert plan.notes == ("pod p: one grant for all its containers cannot be divided, each was placed alone",)
+    neither = cp.place_all(orphans, [*pod, pin("c", "99", pod="p")], scope="pod")
+    assert isinstance(neither, cp.BadPin)
 
 
 def test_r14_all_or_none() -> None:
