@@ -64,10 +64,11 @@ def half_full(host: cp.Topology, seed: int) -> cp.HostState:
 
 
 def stirred(state: cp.HostState, random: Random) -> cp.HostState:
-    """The same host one moment later: a random small container has ended and another has started."""
-    small = [one for one in state.assignments if one.startswith("small-")]
-    state = gone(state, random.choice(small))
-    return placed(state, cp.ContainerRequest.integer(f"small-{state.version}v", random.randint(1, SMALL)))
+    """The same host one moment later: a random small container has ended and one of its size has started."""
+    ended = random.choice([one for one in state.assignments if one.startswith("small-")])
+    size = state.assignments[ended].request.count
+    state = gone(state, ended)
+    return placed(state, cp.ContainerRequest.integer(f"small-{state.version}v", size))
 
 
 def with_shared(state: cp.HostState, count: int) -> cp.HostState:
