@@ -15,7 +15,7 @@ from attrs import frozen
 
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.topology import CoreKind, Cpu, Device, NumaNode, Topology
-from cpuplace_cli.looks import Look, Marks, looks
+from cpuplace_cli.looks import Look, Marks, looks, printable
 
 
 @frozen(slots=True)
@@ -173,7 +173,7 @@ def summary(host: Topology) -> str:
         _count(len(host.packages), "package") if host.packages else "",
         memory(total) if total else "",
     ]
-    return f"{host.name or 'host'}: " + ", ".join(part for part in parts if part)
+    return f"{printable(host.name) or 'host'}: " + ", ".join(part for part in parts if part)
 
 
 def kinds(host: Topology) -> str:
@@ -231,17 +231,36 @@ def memory_lines(drawing: Drawing) -> list[str]:
     >>> memory_lines(draw(catalogue.host("nvidia-gh200")))
     ['memory only: node 1, 95 GiB', 'empty: nodes 2-8']
     """
-    sizes: dict[int | None, list[int]] = {}
-    for node in drawing.memory_nodes:
-        sizes.setdefault(node.memory_bytes, []).append(node.id)
+    sizes: dict[str, list[int]] = {}
+    for node in sorted(drawing.memory_nodes, key=lambda node: -(node.memory_bytes or 0)):
+        sizes.setdefault(memory(node.memory_bytes) if node.memory_bytes else "", []).append(node.id)
     lines = []
-    for size, ids in sorted(sizes.items(), key=lambda item: -(item[0] or 0)):
+    for size, ids in sizes.items():
         nodes = f"{'node' if len(ids) == 1 else 'nodes'} {NodeSet(ids)}"
         each = " each" if len(ids) > 1 else ""
-        lines.append(f"memory only: {nodes}, {memory(size)}{each}" if size else f"empty: {nodes}")
+        lines.append(f"memory only: {nodes}, {size}{each}" if size else f"empty: {nodes}")
     if drawing.shared_nodes:
         lines.append(f"nodes that list CPUs of others: {NodeSet(node.id for node in drawing.shared_nodes)}")
     return lines
+
+
+def device_name(device: Device) -> str:
+    """A device that is drawn away from its node, with that node."""
+    name = printable(device.name)
+    return name if device.node is None else f"{name} (node {device.node})"
+
+
+def tile_name(tile: Tile, drawing: Drawing) -> str:
+    """The heading of a tile: its node, and its package where one is meant and no section names it."""
+    alone = len(tile.packages) == 1 and len(drawing.host.packages) > 1
+    return f"{f'package {tile.packages[0]}, ' if alone else ''}node {tile.node.id}"
+
+
+def tile_memory(tile: Tile) -> str:
+    """The memory of a tile's node; empty when it is not known."""
+    if tile.node.memory_bytes is None:
+        return ""
+    return memory(tile.node.memory_bytes) if tile.node.memory_bytes else "no memory"
 
 
 def memory(size: int) -> str:
@@ -264,20 +283,3 @@ def _count(number: int, noun: str) -> str:
 
 def _span(values: set[int]) -> str:
     return str(min(values)) if len(values) == 1 else f"{min(values)}-{max(values)}"
-
-
-__all__ = [
-    "Cell",
-    "Column",
-    "Drawing",
-    "Group",
-    "Marks",
-    "Section",
-    "Tile",
-    "distances",
-    "draw",
-    "kinds",
-    "memory",
-    "memory_lines",
-    "summary",
-]

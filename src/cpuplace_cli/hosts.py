@@ -27,7 +27,7 @@ def load_host(spec: str) -> Topology:
     if spec in catalogue.NAMES:
         return catalogue.host(spec)
     if spec == "live":
-        return _read_tree(Path("/"))
+        return _read_tree(Path("/"), "this machine")
     if spec == "-":
         return _parse(sys.stdin.read(_LARGEST_TEXT), "standard input")
     path = Path(spec)
@@ -51,7 +51,7 @@ def _looks_like_path(spec: str) -> bool:
 
 def _read_file(path: Path) -> Topology:
     if path.is_dir() or path.name.endswith(_ARCHIVES):
-        return _read_tree(path)
+        return _read_tree(path, _name(path))
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST_TEXT + 1)
@@ -65,10 +65,20 @@ def _read_file(path: Path) -> Topology:
         raise BadInput("not a text file", source=str(path), position=error.start, hint=_ACCEPTED) from None
 
 
-def _read_tree(path: Path) -> Topology:
+def _name(path: Path) -> str:
+    """What to call a host that was read from `path`.
+
+    >>> _name(Path("racks/server7.tar.gz"))
+    'server7'
+    """
+    name = path.resolve().name
+    return next((name.removesuffix(end) for end in _ARCHIVES if name.endswith(end)), name)
+
+
+def _read_tree(path: Path, name: str) -> Topology:
     from cpuplace_linux.read_host import read_host
 
-    return read_host(path)
+    return read_host(path, name=name)
 
 
 def _parse(text: str, source: str) -> Topology:

@@ -13,6 +13,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from cpuplace.errors import BadInput
+from cpuplace_cli.looks import printable
 
 REFUSED: Final = 1
 BAD_INPUT: Final = 2
@@ -95,9 +96,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def fail(message: str, code: int) -> int:
     """Print one line on standard error, whatever the message holds, and return `code`."""
-    line = " ".join(message.split())
-    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
-    sys.stderr.write(f"cpuplace: error: {line}\n")
+    sys.stderr.write(f"cpuplace: error: {printable(' '.join(message.split()))}\n")
     return code
 
 

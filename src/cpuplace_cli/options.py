@@ -10,6 +10,7 @@ HostOption = Annotated[
     str,
     Parameter(
         name=["--host", "-H"],
+        allow_leading_hyphen=True,  # `--host -`
         help="The host: a name of the catalogue (`cpuplace hosts`), live (this machine), a directory or tar.gz of a "
         "sysfs tree (`cpuplace capture`), a FILE.json or hwloc FILE.xml, or - for JSON on standard input.",
     ),

@@ -9,9 +9,19 @@ from textwrap import wrap
 from typing import Final, NamedTuple
 
 from cpuplace.topology import CoreKind
-from cpuplace_cli.drawing import Drawing, Tile, distances, kinds, memory, memory_lines, summary
+from cpuplace_cli.drawing import (
+    Drawing,
+    Tile,
+    device_name,
+    distances,
+    kinds,
+    memory_lines,
+    summary,
+    tile_memory,
+    tile_name,
+)
 from cpuplace_cli.layout import Segment, bands, depth, hybrid
-from cpuplace_cli.looks import Look
+from cpuplace_cli.looks import Look, printable
 
 Style = Look | str
 """A look (a cell of the map), or one of "", "bold", "dim"."""
@@ -62,8 +72,7 @@ def _head(drawing: Drawing, width: int) -> Iterator[Line]:
 
 def _rest(drawing: Drawing) -> Iterator[str]:
     if drawing.devices:
-        names = ", ".join(f"{d.name} (node {d.node})" if d.node is not None else d.name for d in drawing.devices)
-        yield f"devices elsewhere: {names}"
+        yield f"devices elsewhere: {', '.join(map(device_name, drawing.devices))}"
     if drawing.elsewhere:
         yield f"offline, place unknown: {drawing.elsewhere}"
 
@@ -102,7 +111,7 @@ def _sections(drawing: Drawing, width: int, beside: int) -> tuple[list[Line], bo
 
 
 def _devices(tile: Tile, room: int) -> Line:
-    return (Span(_shorten(" ".join(device.name for device in tile.devices), room), "dim"),)
+    return (Span(_shorten(" ".join(printable(device.name) for device in tile.devices), room), "dim"),)
 
 
 def _side_by_side(blocks: Sequence[Sequence[Line]], width: int) -> Iterator[Line]:
@@ -125,11 +134,8 @@ def _tile(tile: Tile, drawing: Drawing, room: int) -> list[Line]:
 
 
 def _tile_title(tile: Tile, drawing: Drawing, room: int) -> Line:
-    packages = (
-        f"package {','.join(map(str, tile.packages))}, " if tile.packages and len(drawing.host.packages) > 1 else ""
-    )
-    name = f"{packages}node {tile.node.id}"
-    size = "" if tile.node.memory_bytes is None else f"  {memory(tile.node.memory_bytes)}"
+    name, size = tile_name(tile, drawing), tile_memory(tile)
+    size = f"  {size}" if size else ""
     cpus = str(tile.cpus)
     if len(name) + len(size) + len(cpus) + 2 > room:
         cpus = f"{len(tile.cpus)} CPUs"
@@ -196,7 +202,7 @@ def _legend(drawing: Drawing, width: int) -> Iterator[Line]:
 
 
 def _legend_entries(drawing: Drawing, width: int) -> Iterator[Line]:
-    entries = [(look, f"{look.label}: {_held(look)}") for look in drawing.looks]
+    entries = [(look, f"{printable(look.label)}: {_held(look)}") for look in drawing.looks]
     widest = min(max(len(text) for _, text in entries) + 4, width)
     columns = max(1, (width + 2) // (widest + 2))
     deep = -(-len(entries) // columns)
