@@ -84,9 +84,16 @@ def _read_tree(path: Path, name: str) -> Topology:
 def _parse(text: str, source: str) -> Topology:
     """JSON or hwloc XML, told apart by the first character."""
     if text.lstrip("\ufeff \t\r\n").startswith("<"):
-        from cpuplace.formats import hwloc_xml
-
-        return hwloc_xml.parse(text, source=source)
+        return _parse_xml(text, source)
     from cpuplace.formats import cpuplace_json
 
     return cpuplace_json.parse(text, source=source)
+
+
+def _parse_xml(text: str, source: str) -> Topology:
+    from cpuplace.formats import hwloc_xml
+
+    try:
+        return hwloc_xml.parse(text, name=_name(Path(source)).removesuffix(".xml"))
+    except BadInput as bad:
+        raise BadInput(bad.problem, source=f"{source}: {bad.source}", position=bad.position, hint=bad.hint) from None

@@ -13,7 +13,7 @@ from attrs import frozen
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.topology import Topology
 
-State = Literal["owner", "others", "several", "withheld", "reserved", "isolated", "pool", "offline"]
+State = Literal["owner", "others", "several", "withheld", "unusable", "reserved", "isolated", "pool", "offline"]
 
 OWNER_COLOURS: Final = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 """Backgrounds of owners, used in turn (Okabe and Ito, "Color Universal Design", 2008)."""
@@ -25,6 +25,7 @@ _STATES: Final[tuple[tuple[State, str, str], ...]] = (
     ("others", "+", "further owners"),
     ("several", "*", "several owners"),
     ("withheld", "-", "withheld (idle siblings)"),
+    ("unusable", "~", "not ours to use"),
     ("reserved", "=", "reserved"),
     ("isolated", "!", "set aside (isolated)"),
     ("pool", ".", "shared pool"),
@@ -39,6 +40,7 @@ class Marks:
     reserved: CpuSet = NO_CPUS
     isolated: CpuSet = NO_CPUS
     withheld: CpuSet = NO_CPUS
+    unusable: CpuSet = NO_CPUS
 
 
 @frozen(slots=True, kw_only=True)
@@ -85,6 +87,7 @@ def _candidates(host: Topology, owners: Mapping[str, CpuSet], marks: Marks) -> I
         "several": several,
         "others": further,
         "withheld": marks.withheld,
+        "unusable": marks.unusable,
         "reserved": marks.reserved,
         "isolated": marks.isolated,
         "pool": host.online,
@@ -95,7 +98,7 @@ def _candidates(host: Topology, owners: Mapping[str, CpuSet], marks: Marks) -> I
     for at, (label, cpus) in enumerate(lettered.items()):
         colour = OWNER_COLOURS[at % len(OWNER_COLOURS)]
         yield Look(state="owner", glyph=LETTERS[at], label=label, cpus=cpus, colour=colour)
-    weaker: tuple[State, ...] = ("others", "withheld", "reserved", "isolated", "pool")
+    weaker: tuple[State, ...] = ("others", "withheld", "unusable", "reserved", "isolated", "pool")
     for state in weaker:
         yield _look(state, words, claims)
 

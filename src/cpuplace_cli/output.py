@@ -14,7 +14,21 @@ SCHEMA = 1
 """The version of everything that `-o json` prints (docs/json-output.md)."""
 
 _WIDTH_WHEN_UNKNOWN = 100
-_STATE_STYLES = {"offline": "red", "pool": "dim", "withheld": "dim", "reserved": "bold", "isolated": "bold"}
+_STATE_STYLES = {
+    "offline": "red",
+    "withheld": "dim",
+    "unusable": "dim",
+    "pool": "dim",
+    "reserved": "bold",
+    "isolated": "bold",
+}
+    "offline": "red",
+    "pool": "dim",
+    "withheld": "dim",
+    "unusable": "dim",
+    "reserved": "bold",
+    "isolated": "bold",
+}
 
 
 def emit(text: str) -> None:
@@ -58,6 +72,11 @@ def _rich_style(style: Style) -> str:
         return style
     if style.colour:
         return f"{ink(style.colour)} on {style.colour}"
-    return {"offline": "red", "pool": "dim", "reserved": "bold", "withheld": "dim", "isolated": "bold"}.get(
-        style.state, ""
-    )
+    return {
+        "offline": "red",
+        "pool": "dim",
+        "reserved": "bold",
+        "withheld": "dim",
+        "unusable": "dim",
+        "isolated": "bold",
+    }.get(style.state, "")

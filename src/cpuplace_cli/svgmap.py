@@ -53,7 +53,7 @@ text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-size:
 .pool{fill:#ffffff;stroke:#afb8c1}
 .reserved{fill:#d1d9e0;stroke:#1f2328}
 .isolated{fill:#ffffff;stroke:#1f2328;stroke-dasharray:2 2}
-.withheld{fill:#eaeef2;stroke:#afb8c1;stroke-dasharray:2 2}
+.withheld,.unusable{fill:#eaeef2;stroke:#afb8c1;stroke-dasharray:2 2}
 .offline{fill:#ffffff;stroke:#cf222e}
 .several,.others{fill:#6e7781;stroke:#1f2328}
 .several+text,.others+text{fill:#ffffff}
@@ -71,7 +71,7 @@ text{fill:#f0f6fc}
 .pool{fill:#0d1117;stroke:#656c76}
 .reserved{fill:#3d444d;stroke:#f0f6fc}
 .isolated{fill:#0d1117;stroke:#f0f6fc}
-.withheld{fill:#212830;stroke:#656c76}
+.withheld,.unusable{fill:#212830;stroke:#656c76}
 .offline{fill:#0d1117;stroke:#ff7b72}
 }
 """

@@ -1,32 +1,16 @@
 """`cpuplace topology`: a host as a map people can read, or as data."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from attrs import field, frozen
 from cyclopts import Parameter
 
-from cpuplace.errors import BadInput
-from cpuplace.idset import CpuSet
-from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
-from cpuplace_cli.drawing import draw
 from cpuplace_cli.hosts import load_host
-from cpuplace_cli.looks import Marks
 from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
-from cpuplace_cli.output import emit, emit_lines, terminal_width
+from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
+from cpuplace_cli.picture import Picture, picture_of
 from cpuplace_cli.textmap import render
-
-
-@frozen(slots=True, kw_only=True)
-class Picture:
-    """What to draw: a host, who owns its CPUs, and what else is special about them."""
-
-    host: Topology
-    owners: Mapping[str, CpuSet] = field(factory=dict)
-    marks: Marks = field(factory=Marks)
-
 
 app = new_command(
     "topology",
@@ -35,7 +19,7 @@ cpuplace topology
 cpuplace topology --host amd-epyc-9965-2s --width 160
 cpuplace topology --host intel-i7-1370p -o svg > laptop.svg
 """,
-    notes="Without --host it is this machine. -o json prints what --host FILE.json reads.",
+    notes="Without --host it is this machine. -o json prints what --host FILE.json reads; with --state, who owns what.",
 )
 
 
@@ -43,7 +27,7 @@ cpuplace topology --host intel-i7-1370p -o svg > laptop.svg
 def topology(
     *,
     host: HostOption | None = None,
-    state: Annotated[Path | None, Parameter(help="A saved state: show who owns each CPU.")] = None,
+    state: Annotated[Path | None, Parameter(help="A saved state (plan --save-state): who owns each CPU.")] = None,
     output: OutputOption = "text",
     width: Annotated[int | None, Parameter(help="Columns of the text map (default: the terminal's).")] = None,
     no_color: NoColorOption = False,
@@ -52,28 +36,32 @@ def topology(
 
     Without --host it is this machine. `-o json` prints what --host FILE.json reads.
     """
-    picture = _picture(host, state)
+    picture = _picture("live" if host is None else host, state)
     if output == "json":
-        from cpuplace.formats import cpuplace_json
-
-        emit(cpuplace_json.render(picture.host))
-        return 0
-    drawing = draw(picture.host, picture.owners, picture.marks)
-    if output == "svg":
+        _emit_data(picture, alone=state is None)
+    elif output == "svg":
         from cpuplace_cli.svgmap import render as render_svg
 
-        emit(render_svg(drawing))
+        emit(render_svg(picture.drawing()))
     else:
-        emit_lines(render(drawing, width or terminal_width()), no_color=no_color)
+        emit_lines(render(picture.drawing(), width or terminal_width()), no_color=no_color)
     return 0
 
 
-def _picture(host: str | None, state: Path | None) -> Picture:
-    if state is not None:
-        return read_state(state, host)
-    return Picture(host=load_host("live" if host is None else host))
+def _picture(host: str, state: Path | None) -> Picture:
+    topology = load_host(host)
+    if state is None:
+        return Picture(host=topology)
+    from cpuplace.formats import state as state_format
+
+    return picture_of(state_format.parse(state.read_bytes(), topology, source=str(state)))
 
 
-def read_state(path: Path, host: str | None) -> Picture:
-    """The picture of a saved state (the place where states are wired in)."""
-    raise BadInput("saved states cannot be drawn yet", source=str(path))
+def _emit_data(picture: Picture, *, alone: bool) -> None:
+    """The host as `--host FILE.json` reads it; with a state, who owns which CPUs of it."""
+    if alone:
+        from cpuplace.formats import cpuplace_json
+
+        emit(cpuplace_json.render(picture.host).rstrip() + "\n")
+    else:
+        emit_json(picture.to_dict())

@@ -19,7 +19,7 @@ def pictures(draw_: st.DrawFn) -> Picture:
     ids = [cpu.id for cpu in host.cpus]
     some = st.builds(CpuSet, st.lists(st.sampled_from([*ids, 5000]), max_size=6))
     owners = draw_(st.dictionaries(LABELS, some, max_size=5))
-    return host, owners, Marks(reserved=draw_(some), isolated=draw_(some), withheld=draw_(some))
+    return host, owners, Marks(reserved=draw_(some), isolated=draw_(some), withheld=draw_(some), unusable=draw_(some))
 
 
 def cells(drawing: Drawing) -> list[Cell]:

@@ -1,0 +1,141 @@
+"""Where hosts come from, and the commands that show, list and capture them."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.commands import Run
+from cpuplace import catalogue
+from cpuplace.errors import BadInput
+from cpuplace.formats import cpuplace_json
+from cpuplace.topology import Topology
+from cpuplace_cli.hosts import load_host
+from cpuplace_linux.read_host import read_host
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    """A tree of a machine with three CPUs, as a directory."""
+    cpus = tmp_path / "rack" / "sys" / "devices" / "system" / "cpu"
+    cpus.mkdir(parents=True)
+    (cpus / "online").write_text("0-2\n")
+    for cpu in range(3):
+        (cpus / f"cpu{cpu}" / "topology").mkdir(parents=True)
+        (cpus / f"cpu{cpu}" / "topology" / "thread_siblings_list").write_text(f"{cpu}\n")
+    return tmp_path / "rack"
+
+
+@pytest.mark.parametrize("name", catalogue.NAMES)
+def test_a_name_is_a_host_of_the_catalogue(name: str) -> None:
+    assert load_host(name) is catalogue.host(name)
+
+
+def test_live_is_this_machine() -> None:
+    assert load_host("live") == read_host("/", name="this machine")
+
+
+def test_a_directory_and_a_tarball_are_read_and_named(sysfs: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "server7.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(sysfs / "sys", "sys")
+    assert (load_host(str(sysfs)).name, load_host(str(archive)).name) == ("rack", "server7")
+    assert load_host(str(sysfs)).cpus == load_host(str(archive)).cpus
+
+
+@pytest.mark.parametrize("name", ["vm-2cpu", "intel-i7-1370p", "nvidia-gh200"])
+def test_json_is_read_from_a_file_or_standard_input(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = catalogue.host(name)
+    text = cpuplace_json.render(host)
+    (tmp_path / "host.json").write_text(text)
+    assert load_host(str(tmp_path / "host.json")) == host
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert load_host("-") == host
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"\xff\xfe", "not a text file"), (b"", ""), (b"{}", ""), (b"[1]", ""), (b"<html>", ""), (b"not json", "")],
+)
+def test_a_file_that_is_no_host_is_bad_input(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "host.json"
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=r"host\.json") as caught:
+        load_host(str(file))
+    assert says in str(caught.value)
+
+
+def test_a_file_beats_nothing_but_a_name_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("vm-2cpu").write_text(cpuplace_json.render(catalogue.host("raspberry-pi-4")))
+    assert load_host("vm-2cpu").name == "vm-2cpu"
+    assert load_host("./vm-2cpu").name == "raspberry-pi-4"
+
+
+@given(st.text(max_size=40).filter(lambda text: text.strip("/.") and text != "-"))
+def test_any_word_is_a_host_or_bad_input(spec: str) -> None:
+    try:
+        assert isinstance(load_host(spec), Topology)
+    except BadInput as bad:
+        assert str(bad)
+
+
+# --- the commands --------------------------------------------------------------------------------
+
+
+def test_topology_draws_this_machine_when_no_host_is_named(run: Run) -> None:
+    code, out, _ = run("topology")
+    assert code == 0
+    assert out.startswith("this machine: ")
+
+
+def test_topology_json_is_what_host_reads(run: Run, tmp_path: Path) -> None:
+    out = run("topology", "--host", "kunpeng-920-2s", "-o", "json").out
+    assert json.loads(out)["schema"] == 1
+    (tmp_path / "host.json").write_text(out)
+    assert load_host(str(tmp_path / "host.json")) == catalogue.host("kunpeng-920-2s")
+
+
+def test_topology_draws_svg_and_takes_a_width(run: Run) -> None:
+    assert run("topology", "--host", "vm-2cpu", "-o", "svg").out.startswith("<svg ")
+    narrow = run("topology", "--host", "amd-epyc-7742-2s-nps4", "--width", "60").out
+    assert max(map(len, narrow.splitlines())) <= 60
+
+
+def test_hosts_lists_every_host_with_its_counts(run: Run) -> None:
+    out = run("hosts").out.splitlines()
+    assert [line.split()[0] for line in out[1:]] == list(catalogue.NAMES)
+    assert out[0].split() == ["NAME", "CPUS", "CORES", "L3", "NODES", "SOCKETS", "WHAT"]
+    row = next(line for line in out if line.startswith("amd-epyc-9654-2s-nps4 "))
+    assert row.split()[1:6] == ["384", "192", "24", "8", "2"]
+
+
+def test_hosts_tells_where_the_facts_of_one_come_from(run: Run) -> None:
+    out = run("hosts", "nvidia-gb200").out
+    assert out.startswith(catalogue.entry("nvidia-gb200").title)
+    for source in catalogue.entry("nvidia-gb200").sources:
+        assert source in " ".join(out.split())
+
+
+def test_hosts_json_has_every_fact(run: Run) -> None:
+    data = json.loads(run("hosts", "-o", "json").out)
+    assert data["schema"] == 1
+    assert [host["name"] for host in data["hosts"]] == list(catalogue.NAMES)
+    one = json.loads(run("hosts", "vm-2cpu", "-o", "json").out)["hosts"]
+    assert one == [host for host in data["hosts"] if host["name"] == "vm-2cpu"]
+    assert one[0]["memory_bytes"] == 4 << 30
+
+
+def test_capture_writes_what_host_reads_and_asks_before_it_replaces(run: Run, sysfs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tar.gz"
+    code, text, _ = run("capture", str(out), "--from", str(sysfs))
+    assert (code, f"--host {out}" in text) == (0, True)
+    assert load_host(str(out)).cpus == load_host(str(sysfs)).cpus
+    before = out.read_bytes()
+    assert run("capture", str(out), "--from", str(sysfs)).code == 2
+    assert run("capture", str(out), "--from", str(sysfs), "--force").code == 0
+    assert out.read_bytes() == before

@@ -1,0 +1,150 @@
+"""The frame of the command: exit codes, one-line errors, help, completion; never a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.commands import Run
+from cpuplace.errors import BadInput
+from cpuplace_cli import main as frame
+from cpuplace_cli import topology_cmd
+
+COMMAND = [sys.executable, "-m", "cpuplace_cli"]
+
+
+def started(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")} | environment
+    return subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in frame.COMMANDS])
+def test_every_command_has_a_line_in_the_help_and_examples_in_its_own(run: Run, name: str) -> None:
+    assert f" {name} " in run("--help").out
+    result = run(name, "--help")
+    assert result.code == 0
+    assert "Examples:" in result.out
+    assert f"cpuplace {name}" in result.out
+
+
+def test_no_arguments_show_the_help(run: Run) -> None:
+    assert run().out == run("--help").out
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    from importlib.metadata import version
+
+    assert run("--version").out.strip() == version("cpuplace")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["hosst"],
+        ["topology", "--nonsense"],
+        ["topology", "--host"],
+        ["topology", "--host", "vm-2cpu", "-o", "yaml"],
+        ["topology", "--host", "vm-2cpu", "--width", "wide"],
+        ["topology", "--host", "vm-3cpu"],
+        ["topology", "--host", ""],
+        ["topology", "--host", "/no/such/place"],
+        ["topology", "--host", "a\nb\x1b[2J"],
+        ["topology", "--host", "\0"],
+        ["topology", "--host", "vm-2cpu", "extra"],
+        ["hosts", "vm-3cpu"],
+        ["completion", "tcsh"],
+        ["completion"],
+        ["capture"],
+    ],
+)
+def test_bad_usage_and_bad_input_are_one_line_and_exit_2(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("cpuplace: error: ")
+    assert err.count("\n") == 1
+    assert err[:-1].isprintable()
+
+
+@pytest.mark.parametrize("error", [BadInput("no", source="x"), FileNotFoundError(2, "No such file", "x"), OSError("x")])
+def test_bad_input_from_inside_a_command_exits_2(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(spec: str) -> None:
+        raise error
+
+    monkeypatch.setattr(topology_cmd, "load_host", broken)
+    code, out, err = run("topology")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("cpuplace: error: x")
+
+
+def test_a_bug_of_ours_is_one_line_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(spec: str) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(topology_cmd, "load_host", broken)
+    code, _, err = run("topology")
+    assert code == frame.BUG
+    assert err == "cpuplace: error: a bug in cpuplace: ZeroDivisionError: oops (CPUPLACE_TRACEBACK=1 shows where)\n"
+    monkeypatch.setenv("CPUPLACE_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        run("topology")
+
+
+def test_ctrl_c_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(spec: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(topology_cmd, "load_host", interrupted)
+    assert run("topology") == (128 + signal.SIGINT, "", "")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "topology", "--host", "amd-epyc-9965-2s", "-o", "svg"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_started_as_a_program_the_exit_codes_are_the_same() -> None:
+    assert started("hosts").returncode == 0
+    wrong = started("topology", "--host", "vm-3cpu")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("cpuplace: error: catalogue: no host is called 'vm-3cpu' (did you mean vm-2cpu")
+
+
+def test_help_does_not_load_what_only_commands_need() -> None:
+    code = (
+        "import sys; from cpuplace_cli.main import main; main(['--help']); "
+        "sys.exit(any(name in sys.modules for name in ('yaml', 'cpuplace.catalogue', 'cpuplace_cli.topology_cmd')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_colour_only_where_it_is_wanted() -> None:
+    arguments = ("topology", "--host", "vm-2cpu")
+    assert "\x1b[" not in started(*arguments).stdout
+    assert "\x1b[" in started(*arguments, FORCE_COLOR="1", TERM="xterm-256color").stdout
+    assert "\x1b[" not in started(*arguments, FORCE_COLOR="1", NO_COLOR="1").stdout
+    assert "\x1b[" not in started(*arguments, "--no-color", FORCE_COLOR="1").stdout
+    assert "\x1b[" not in started(*arguments, FORCE_COLOR="1", TERM="dumb").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_every_command(run: Run, shell: str) -> None:
+    code, out, _ = run("completion", shell)
+    assert code == 0
+    assert all(name in out for name, _, _ in frame.COMMANDS)
+
+
+def test_the_bash_completion_is_a_script_that_bash_reads(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "cpuplace.bash"
+    script.write_text(run("completion", "bash").out)
+    assert subprocess.run(["bash", "-n", str(script)], capture_output=True, check=False).returncode == 0
