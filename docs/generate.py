@@ -13,11 +13,14 @@ from pathlib import Path
 from types import ModuleType
 
 import griffe
+from attrs import Factory, fields
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
 GENERATED = "<!-- Generated from the code by `nox -s docs -- --write`; do not edit. -->\n"
-WHOLE = re.compile(r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_(linux|k8s)(\..+)?")
+WHOLE = re.compile(
+    r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_linux\.(read_host|capture|policyfile)|cpuplace_k8s\.(manifests|files)"
+)
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
 _DOCTEST = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
 
@@ -54,6 +57,7 @@ def pages() -> Iterator[tuple[str, str]]:
             home |= dict.fromkeys(names, path)
         if names:
             yield f"{path}.md", GENERATED + page_of(module, names)
+    yield "rules.md", GENERATED + rules_page()
     command = command_page()
     if command:
         yield "command.md", GENERATED + command
@@ -92,10 +96,14 @@ def defines(module: griffe.Module, name: str) -> bool:
 
 
 def is_whole(module: griffe.Module) -> bool:
-    """Whether the page shows all of the module; a part of another one (`sysfs_cpus` of `sysfs`) has no page."""
+    """Whether the page shows all of the module; helpers of formats and parts (`sysfs_cpus` of `sysfs`) have no page."""
+    if not WHOLE.fullmatch(module.path):
+        return False
+    if module.parent is None or module.parent.name != "formats":
+        return True
     owner = module.name.split("_")[0]
-    part = module.parent is not None and owner != module.name and owner in module.parent.members
-    return bool(WHOLE.fullmatch(module.path)) and not part
+    part = owner != module.name and owner in module.parent.members
+    return not part and bool({"parse", "render"} & module.members.keys())
 
 
 def whole(module: griffe.Module) -> list[str]:
@@ -131,7 +139,9 @@ def class_parts(owner: griffe.Class) -> Iterator[str]:
     yield text_of(owner)
     members = list(members_of(owner))
     rows = [row_of(m) for m in members if is_field(m)]
-    if rows:
+    if owner.path == "cpuplace.policy.Policy":
+        yield policy_table(members)
+    elif rows:
         yield "\n".join(["| field | type | default |", "|---|---|---|", *rows])
     for member in members:
         if isinstance(member, griffe.Function) or is_property(member):
@@ -169,8 +179,41 @@ def signature(function: griffe.Function, name: str) -> str:
 def row_of(member: Documented) -> str:
     """One row of a table of fields; `|` is escaped for Markdown."""
     assert isinstance(member, griffe.Attribute)
-    kind, value = (str(one or "").replace("|", "\\|").replace("\n", " ") for one in (member.annotation, member.value))
-    return f"| {member.name} | {code(kind)} | {code(re.sub(' +', ' ', value))} |"
+    kind, value = (cell(str(one or "")) for one in (member.annotation, member.value))
+    return f"| {member.name} | {code(kind)} | {code(value)} |"
+
+
+def policy_table(members: list[Documented]) -> str:
+    """One row a field, its meaning from the field itself."""
+    policy = importlib.import_module("cpuplace.policy").Policy
+    kinds = {member.name: str(member.annotation) for member in members if isinstance(member, griffe.Attribute)}
+    lines = ["| field | default | type | meaning |", "|---|---|---|---|"]
+    for one in fields(policy):
+        default = one.default.factory() if isinstance(one.default, Factory) else one.default  # type: ignore[arg-type]
+        lines.append(
+            f"| {one.name} | {code(cell(repr(default)))} | {code(cell(kinds[one.name]))} | {one.metadata['doc']} |"
+        )
+    return "\n".join(lines)
+
+
+def rules_page() -> str:
+    """The table of rules that refusals name."""
+    rules = importlib.import_module("cpuplace.rules").RULES
+    lines = [
+        "# Rules",
+        "",
+        "Refusals, explanations and tests name them by number.",
+        "",
+        "| | rule | |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {rule.number} | {rule.name} | {cell(rule.text)} |" for rule in rules]
+    return "\n".join(lines) + "\n"
+
+
+def cell(text: str) -> str:
+    """The text on one line, as a cell of a table takes it."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def code(text: str) -> str:
@@ -204,7 +247,12 @@ def command_page() -> str:
 
 def index(modules: dict[str, griffe.Module], home: dict[str, str], command: bool) -> str:
     """The page that lists all pages and every name of `cpuplace`."""
-    lines = ["# Reference", ""]
+    lines = [
+        "# Reference",
+        "",
+        "- [Rules](rules.md) that refusals name",
+        "- [Policy](cpuplace.policy.md): the operator's choices",
+    ]
     if command:
         lines += ["- [The command `cpuplace`](command.md)"]
     wholes = [path for path, module in sorted(modules.items()) if is_whole(module) and whole(module)]
@@ -218,7 +266,7 @@ def index(modules: dict[str, griffe.Module], home: dict[str, str], command: bool
 def first_line(member: griffe.Object | griffe.Alias) -> str:
     """The first line of the docstring, for a table."""
     text = member.docstring.value.strip() if member.docstring else ""
-    return text.split("\n", 1)[0].replace("|", "\\|")
+    return cell(text.split("\n", 1)[0])
 
 
 if __name__ == "__main__":
