@@ -33,8 +33,8 @@ def _check_cpus(host: Topology) -> None:
         if not 0 <= one <= MAX_ID:
             raise BadInput(f"CPU {one} is not an id from 0 to {MAX_ID}")
     for a, b in pairwise(ids):
-        if a == b:
-            raise BadInput(f"CPU {a} is described twice")
+        if a >= b:
+            raise BadInput(f"CPU {b} is described twice" if a == b else f"CPU {b} comes after {a}: ids must ascend")
     if not host.online:
         raise BadInput("a host needs at least one online CPU")
     exist = host.online | host.offline
@@ -71,6 +71,9 @@ def _check_nodes(host: Topology) -> None:
     for a, b, distance in host.distance_rows:
         if distance < 0 or a not in host.memory_bytes or b not in host.memory_bytes:
             raise BadInput(f"distance {a} -> {b} = {distance} is negative or names a node the host lacks")
+    for one, two in pairwise(host.distance_rows):
+        if one[:2] >= two[:2]:
+            raise BadInput(f"distance {two[0]} -> {two[1]} is given twice, or out of order")
     for node, pages in host.huge_pages.items():
         _check_huge_pages(host, node, pages)
 

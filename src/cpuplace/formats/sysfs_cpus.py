@@ -12,6 +12,7 @@ from attrs import frozen
 
 from cpuplace.cpulist import ids_of
 from cpuplace.errors import BadInput
+from cpuplace.formats.core_kinds import kinds_of
 from cpuplace.formats.sysfs_fields import CPU, Fields
 from cpuplace.hardware import CoreKind, CpuRow
 
@@ -145,20 +146,10 @@ def _kinds(
 ) -> dict[int, CoreKind]:
     """Performance and efficiency CPUs; empty when all are alike.
 
-    The PMUs of hybrid x86 say it outright. Else the lowest cpu_capacity of several marks efficiency cores, else
-    a top frequency more than a tenth below the highest: favoured cores of one model differ by less.
+    The PMUs of hybrid x86 say it outright; else capacities and frequencies tell.
     """
     fast = fields.list_of("sys/devices/cpu_core/cpus")
     slow = fields.list_of("sys/devices/cpu_atom/cpus")
     if fast is not None and slow is not None:
         return {cpu: "performance" if fast >> cpu & 1 else "efficiency" for cpu in capacity if (fast | slow) >> cpu & 1}
-    sizes = {cpu: one for cpu, one in capacity.items() if one is not None}
-    if len(set(sizes.values())) > 1:
-        least = min(sizes.values())
-        return {cpu: "performance" if one > least else "efficiency" for cpu, one in sizes.items()}
-    speeds = {cpu: one for cpu, one in max_khz.items() if one is not None}
-    top = max(speeds.values(), default=0)
-    kinds: dict[int, CoreKind] = {
-        cpu: "performance" if one * 10 >= top * 9 else "efficiency" for cpu, one in speeds.items()
-    }
-    return kinds if "efficiency" in kinds.values() else {}
+    return kinds_of(capacity, max_khz)

@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
+from cpuplace.formats.pci import kind_of
 from cpuplace.formats.sysfs_fields import Fields
 from cpuplace.hardware import Device
 from cpuplace.idset import CpuSet
@@ -27,19 +28,6 @@ _CLASSES: Final = (
     ("mic", re.compile(r"mic[0-9]+"), "other"),
 )
 """sys/class folder, the names in it that are devices, our kind."""
-
-_PCI_KINDS: Final = (
-    ("0x0207", "ib"),
-    ("0x02", "nic"),
-    ("0x0108", "nvme"),
-    ("0x03", "gpu"),
-    ("0x12", "gpu"),
-)
-"""Start of a PCI class code -> kind (PCI Code and ID Assignment Specification: 02 network, 0207 InfiniBand,
-0108 non-volatile memory, 03 display, 12 processing accelerator); first match wins."""
-
-_NO_COMPUTE: Final = frozenset({"0x1a03", "0x102b", "0x1234", "0x1013", "0x15ad", "0x1b36"})
-"""PCI vendors whose displays only draw a console: ASPEED, Matrox, QEMU, Cirrus, VMware, Red Hat."""
 
 
 def read_devices(fields: Fields, exist: int, nodes: Container[int]) -> list[Device]:
@@ -73,8 +61,7 @@ def _of_class(fields: Fields, folder: str, names: re.Pattern[str], kind: str) ->
 def _unnamed(fields: Fields) -> Iterator[Device]:
     for address in sorted(filter(_PCI.fullmatch, fields.tree.names(_PCI_FOLDER))):
         real = fields.tree.target(f"{_PCI_FOLDER}/{address}") or f"{_PCI_FOLDER}/{address}"
-        code = fields.tree.text(f"{real}/class") or ""
-        kind = next((kind for start, kind in _PCI_KINDS if code.startswith(start)), None)
+        kind = _pci_kind(fields, real)
         device = _device(fields, address, kind, real) if kind else None
         if device:
             yield device
@@ -109,9 +96,12 @@ def _parents(path: str) -> Iterator[str]:
 def _kind(fields: Fields, name: str, kind: str, pci: str | None) -> str:
     if kind == "block" and name.startswith("nvme") and not fields.tree.names("sys/class/nvme"):
         return "nvme"  # the tree shows no controllers, so its namespaces stand for them
-    if kind == "gpu" and pci and fields.tree.text(f"{pci}/vendor") in _NO_COMPUTE:
-        return "other"
-    return kind
+    return _pci_kind(fields, pci) or kind if kind == "gpu" and pci else kind
+
+
+def _pci_kind(fields: Fields, path: str) -> str | None:
+    code, vendor = (fields.tree.text(f"{path}/{name}") or "" for name in ("class", "vendor"))
+    return kind_of(code.removeprefix("0x"), vendor.removeprefix("0x"))
 
 
 def _queues(fields: Fields, kind: str, real: str) -> int | None:
