@@ -22,13 +22,6 @@ _STATE_STYLES = {
     "reserved": "bold",
     "isolated": "bold",
 }
-    "offline": "red",
-    "pool": "dim",
-    "withheld": "dim",
-    "unusable": "dim",
-    "reserved": "bold",
-    "isolated": "bold",
-}
 
 
 def emit(text: str) -> None:
