@@ -6,7 +6,8 @@ from attrs import evolve
 
 from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
-from cpuplace.preference import Value
+from cpuplace.preference import Value, counts_cores
+from cpuplace.straight import Answer, Straight, straight_choice
 from cpuplace.task import NodesOk, Task, compile_task, siblings
 from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
 
@@ -71,8 +72,13 @@ def choose(
     >>> choose(tiny, 0b1111, 5)
     Shortfall(wish='', missing='5 CPUs asked for, 4 free', proved=True)
     """
-    if (free | base | isolated_free).bit_count() < count:
-        return _too_few(count, free | base)
+    if wishes is PLAIN_WISHES and not base and nodes_ok is None:
+        if free.bit_count() < count:
+            return _too_few(count, free)
+        way = Straight.of(host)
+        found = straight_choice(way, free, count) if way is not None else None
+        if found is not None and not found.grant & others:
+            return Choice(found.grant, 0, not found.cut)
     given: dict[str, Any] = {
         "others": others,
         "base": base,
@@ -81,12 +87,29 @@ def choose(
         "nodes_ok": nodes_ok,
     }
     task = compile_task(host, free, count, wishes=wishes, **given)
-    search = ExactSearch(budget)
-    search.run(task)
-    if search.best is None:
-        return _shortfall(host, free, count, wishes, given, budget)
-    grant = search.best.grant
-    return Choice(grant, _withheld(host, grant, usable, wishes), not search.budget.cut)
+    found = _straight(task)
+    if found is None:
+        search = ExactSearch(budget)
+        search.run(task)
+        if search.best is None:
+            return _shortfall(host, free, count, wishes, given, budget)
+        found = Answer(search.best.grant, search.budget.cut)
+    return Choice(found.grant, _withheld(host, found.grant, usable, wishes), not found.cut)
+
+
+def _straight(task: Task) -> Answer | None:
+    """The best grant the straight way, or None when that is not sure to be the answer.
+
+    Hard wishes about nodes, packages, L3 groups or memory, and CPUs remembered for others, are left out at first:
+    when the best grant without them satisfies them, it is the best with them.
+    """
+    wishes = task.wishes
+    soft = wishes.devices_soft or wishes.kind_soft or wishes.spread is not None or wishes.isolated == "prefer"
+    if soft or task.must or wishes.cores == "require-full" or task.free.bit_count() < task.count:
+        return None
+    way = Straight.of(task.host, cores=counts_cores(wishes), l3=wishes.l3 != "ignore")
+    found = None if way is None else straight_choice(way, task.free, task.count)
+    return found if found is not None and task.allows(found.grant) else None
 
 
 def _too_few(count: int, free: int) -> Shortfall:

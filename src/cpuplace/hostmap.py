@@ -9,7 +9,7 @@ id order; ids come back at the border.
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from attrs import field, frozen
@@ -45,6 +45,8 @@ class HostMap:
     cores: tuple[int, ...]
     torn: int
     core_of: dict[int, int] = field(repr=False)
+    ways: dict[tuple[bool, bool], Any] = field(factory=dict, init=False, repr=False)
+    """What `straight` compiles from the map, kept with it."""
 
     @staticmethod
     def of(topology: Topology) -> "HostMap":

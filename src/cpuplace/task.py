@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from cpuplace.cpulist import ids_of
-from cpuplace.hostmap import HostMap
+from cpuplace.hostmap import HostMap, ranks_met
 from cpuplace.preference import Value, elements, measure, spread_goal
 from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
 
@@ -53,6 +53,15 @@ class Task:
             return False
         return self.nodes_ok is None or self.nodes_ok(self.host.ids_of(ranks))
 
+    def allows(self, grant: int) -> bool:
+        """Whether a grant takes nothing remembered for others and satisfies every wish about where it lies."""
+        host, wishes = self.host, self.wishes
+        if grant & self.others or not self.nodes_allowed(host.nodes_met(grant)):
+            return False
+        if wishes.one_package and not one(host.packages, grant):
+            return False
+        return wishes.l3 != "require-one" or not host.l3s or one(host.l3s, grant)
+
     def names(self) -> tuple[str, ...]:
         """The names of the elements compared, in order."""
         return tuple(element.name for element in elements(self.wishes))
@@ -98,6 +107,11 @@ def compile_task(
         nodes_ok=nodes_ok,
         want=spread_goal(host, free, count, wishes),
     )
+
+
+def one(groups: tuple[int, ...], cpus: int) -> bool:
+    """Whether all of `cpus` lie in one of these groups."""
+    return ranks_met(groups, cpus).bit_count() == 1
 
 
 def siblings(host: HostMap, cpus: int) -> int:

@@ -80,6 +80,26 @@ def hosts(draw: st.DrawFn, *, max_cpus: int = MAX_CPUS, offline: bool = True) ->
     )
 
 
+@st.composite
+def regular_hosts(draw: st.DrawFn, *, max_cpus: int = MAX_CPUS) -> Topology:
+    """A host as servers are built: everything in equal numbers, with the distances of one or two packages."""
+    counts: dict[str, int] = {}
+    room = max_cpus
+    for name in draw(st.permutations(["threads_per_core", "packages", "nodes_per_package", "l3_per_node"])):
+        most = min(room, {"threads_per_core": 2, "packages": 2}.get(name, 4))
+        counts[name] = draw(st.integers(1, most))
+        room //= counts[name]
+    return Topology.uniform(
+        packages=counts["packages"],
+        nodes_per_package=counts["nodes_per_package"],
+        l3_per_node=counts["l3_per_node"],
+        threads_per_core=counts["threads_per_core"],
+        cores_per_l3=draw(st.integers(1, max(room, 1))),
+        numbering=draw(st.sampled_from(["blocks", "adjacent", "interleaved"])),
+        distances=draw(st.sampled_from([None, (10, 12, 32), (10, 10, 10)])),
+    )
+
+
 def _as_tuple(node: int | tuple[int, ...] | None) -> tuple[int, ...]:
     assert isinstance(node, tuple)
     return node

@@ -1,18 +1,23 @@
 """The choice of section 5 is the least there is: compared, ids included, with exhaustive search on odd small hosts."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from types import ModuleType
+from unittest.mock import patch
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cpuplace import nodesets, straight, subsets
 from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
 from cpuplace.cpulist import ids_of
 from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet
-from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
+from cpuplace.wishes import PLAIN_WISHES, CoresWish, L3Wish, ResolvedWishes
 from laws.oracle import Oracle, Question
-from laws.strategies import hosts, masks, resolved_wishes
+from laws.strategies import hosts, masks, regular_hosts, resolved_wishes
 
 
 def _asked(question: Question) -> Choice | Shortfall:
@@ -53,6 +58,36 @@ def test_plain_choice_is_the_least(data: st.DataObject) -> None:
     host = data.draw(hosts())
     free = frozenset(data.draw(masks(host)))
     agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES))
+
+
+BIG_HOST_WAYS: dict[str, list[tuple[ModuleType, str, int]]] = {
+    "as it is": [],
+    "the walk over subsets": [(subsets, "_LISTED", 0)],
+    "no list of picks": [(straight, "_PICKS", 0)],
+    "no list of node sets": [(straight, "_NODE_SETS", 0)],
+    "nearest nodes first": [(straight, "_PICKS", 0), (nodesets, "_LISTED", 0)],
+}
+"""Limits above which other code runs on big hosts; set to 0, that code runs on the small hosts of the oracle."""
+
+
+@pytest.mark.parametrize("limits", BIG_HOST_WAYS.values(), ids=BIG_HOST_WAYS.keys())
+@given(data=st.data())
+def test_ways_for_big_hosts_are_exact(limits: list[tuple[ModuleType, str, int]], data: st.DataObject) -> None:
+    with ExitStack() as stack:
+        for module, name, value in limits:
+            stack.enter_context(patch.object(module, name, value))
+        agree(data.draw(plain_questions()))
+
+
+@st.composite
+def plain_questions(draw: st.DrawFn) -> Question:
+    """Wishes that the straight way serves, mostly on hosts that it serves."""
+    host = draw(st.one_of(regular_hosts(), regular_hosts(), hosts()))
+    free = frozenset(draw(masks(host)))
+    cores: CoresWish = draw(st.sampled_from(["prefer-full", "any"]))
+    l3: L3Wish = draw(st.sampled_from(["prefer", "ignore"]))
+    wishes = ResolvedWishes(cores=cores, l3=l3)
+    return Question(host, free, draw(st.integers(1, len(free))), wishes)
 
 
 @given(st.data())
