@@ -58,6 +58,7 @@ def docs(session: nox.Session) -> None:
     """Reference pages equal what the code says, links lead somewhere. `nox -s docs -- --write` renews the pages."""
     install(session, "docs")
     session.run("python", "-m", "docs.generate", *session.posargs)
+    session.run("python", "-m", "docs.hosts", *session.posargs)
     session.run("python", "-m", "docs.links")
 
 
