@@ -13,8 +13,6 @@ from cpuplace.annotations import NOTHING_SAID, Said, Sheet, managed, read_said, 
 from cpuplace.errors import BadInput
 from cpuplace.facts import (
     PLACING_ORDER,
-    ContainerFacts,
-    PodFacts,
     counted,
     cpu_request,
     has_pod_level,
@@ -23,6 +21,8 @@ from cpuplace.facts import (
     memory_request,
     whole_cpus,
 )
+from cpuplace.facts import ContainerFacts as ContainerFacts
+from cpuplace.facts import PodFacts as PodFacts
 from cpuplace.idset import NO_CPUS
 from cpuplace.policy import Policy
 from cpuplace.refusal import BadAnnotation, Refusal

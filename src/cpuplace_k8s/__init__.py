@@ -1,5 +1,5 @@
-"""Kubernetes manifests as facts about pods; nothing here talks to a cluster."""
+"""Kubernetes manifests as facts about pods; nothing here talks to a cluster.
 
-from cpuplace_k8s.files import read_files as read_files
-from cpuplace_k8s.manifests import Manifests as Manifests
-from cpuplace_k8s.manifests import read_manifests as read_manifests
+Start at `cpuplace_k8s.manifests.read_manifests` (texts) or `cpuplace_k8s.files.read_files` (paths). They need PyYAML
+(`pip install cpuplace[k8s]`), so this package itself imports neither.
+"""

@@ -31,15 +31,19 @@ def _files(path: str) -> Iterator[str]:
 
 def _text(path: str) -> str:
     try:
-        if path == "-":
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(path).open("rb") as stream:
-                content = stream.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise BadInput(f"more than {MAX_BYTES >> 20} MiB", source=path)
-        return content.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInput):
-            raise
+        content = _content(path)
+        large = len(content) > MAX_BYTES
+        text = "" if large else content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # a ValueError: no UTF-8, or NUL in the name
         raise BadInput(f"cannot be read: {getattr(error, 'strerror', None) or error}", source=path) from None
+    if large:
+        raise BadInput(f"more than {MAX_BYTES >> 20} MiB", source=path)
+    return text
+
+
+def _content(path: str) -> bytes:
+    """At most one byte more than is taken."""
+    if path == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with Path(path).open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)

@@ -25,15 +25,20 @@ def read_policy(path: str | Path) -> Policy:
     language = _SUFFIXES.get(file.suffix.lower())
     if language is None:
         raise BadInput("cannot tell its language", source=str(path), hint="name it .yaml, .toml or .json")
+    return parse_policy(_text(file), language, source=str(path))
+
+
+def _text(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise BadInput(f"more than {MAX_BYTES} bytes", source=str(path))
-        return parse_policy(content.decode(), language, source=str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadInput(f"cannot be read: {reason}", source=str(path)) from None
+        large = len(content) > MAX_BYTES
+        text = "" if large else content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # a ValueError: no UTF-8, or NUL in the name
+        raise BadInput(f"cannot be read: {getattr(error, 'strerror', None) or error}", source=str(file)) from None
+    if large:
+        raise BadInput(f"more than {MAX_BYTES} bytes", source=str(file))
+    return text
 
 
 def parse_policy(text: str, language: Language, *, source: str = "policy") -> Policy:
@@ -115,7 +120,7 @@ def _line_of_key(text: str, field: str, sign: str) -> int | None:
     TOML and JSON readers keep no lines; a key is a word (quoted or not) before `=`, `:` or inside `[...]`.
     """
     at, found = 0, None
-    for key in field.split("."):
+    for key in field.split(".") if field else ():
         word = re.escape(key)
         pattern = re.compile(rf"""^[^#\n]*?(?<![\w-])["']?{word}["']?\s*(?:[{sign}.]|\])""", re.MULTILINE)
         found = pattern.search(text, at)

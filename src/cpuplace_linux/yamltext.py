@@ -107,6 +107,8 @@ def read_documents(text: str, *, source: str) -> tuple[Tree, ...]:
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
+    except BadInput:
+        raise
     except yaml.YAMLError as error:
         raise _syntax_error(error, source) from None
     except (ValueError, OverflowError, RecursionError) as error:  # lone surrogates, \U beyond Unicode
