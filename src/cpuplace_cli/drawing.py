@@ -244,6 +244,14 @@ def memory_lines(drawing: Drawing) -> list[str]:
     return lines
 
 
+def l3_note(drawing: Drawing) -> str:
+    """How L3 groups lie where no node has several, so that none can be seen; else empty."""
+    tiles = [tile for section in drawing.sections for tile in section.tiles]
+    if len(tiles) < 2 or not drawing.host.l3_groups or any(len(tile.groups) > 1 for tile in tiles):
+        return ""
+    return "one L3 group a node" if len(drawing.host.l3_groups) >= len(tiles) else "an L3 group spans several nodes"
+
+
 def device_name(device: Device) -> str:
     """A device that is drawn away from its node, with that node."""
     name = printable(device.name)

@@ -6,8 +6,10 @@ from typing import Final
 
 from cpuplace.errors import BadInput
 from cpuplace.topology import Topology
+from cpuplace_cli.host_text import parse_host
 
 _LARGEST_TEXT: Final = 64 << 20  # bytes; a description of the largest host is far below
+_SYNTHETIC: Final = "synthetic:"
 _ARCHIVES: Final = (".tar.gz", ".tgz", ".tar")
 _ACCEPTED: Final = "a name that `cpuplace hosts` lists, live, a directory, a tar.gz, a .json or .xml file, or -"
 
@@ -15,9 +17,9 @@ _ACCEPTED: Final = "a name that `cpuplace hosts` lists, live, a directory, a tar
 def load_host(spec: str) -> Topology:
     """The host that `--host SPEC` names; raises BadInput when there is none or it cannot be read.
 
-    A name of the catalogue | live (this machine) | a directory or tar.gz holding a sysfs tree | FILE.json |
-    FILE.xml (hwloc) | - (JSON or hwloc XML on standard input). A name of the catalogue wins over a file of
-    that name: write ./NAME for the file.
+    A name of the catalogue | live (this machine) | a directory or tar.gz holding a sysfs tree | a file (see
+    `parse_host`: our JSON, hwloc XML, lscpu, numactl) | - (the same on standard input) | synthetic:DESCRIPTION
+    (hwloc). A name of the catalogue wins over a file of that name: write ./NAME for the file.
 
     >>> load_host("vm-2cpu").online
     CpuSet('0-1')
@@ -29,13 +31,21 @@ def load_host(spec: str) -> Topology:
     if spec == "live":
         return _read_tree(Path("/"), "this machine")
     if spec == "-":
-        return _parse(sys.stdin.read(_LARGEST_TEXT), "standard input")
+        return parse_host(sys.stdin.read(_LARGEST_TEXT), source="standard input")
+    if spec.startswith(_SYNTHETIC):
+        return _synthetic(spec.removeprefix(_SYNTHETIC))
     path = Path(spec)
     if _exists(path):
         return _read_file(path)
     if _looks_like_path(spec):
         raise BadInput("no such file or directory", source=spec, hint=_ACCEPTED)
     return catalogue.host(spec)  # says which names are near
+
+
+def _synthetic(description: str) -> Topology:
+    from cpuplace.formats import hwloc_synthetic
+
+    return hwloc_synthetic.parse(description, name="synthetic")
 
 
 def _exists(path: Path) -> bool:
@@ -60,7 +70,7 @@ def _read_file(path: Path) -> Topology:
     if len(data) > _LARGEST_TEXT:
         raise BadInput(f"larger than {_LARGEST_TEXT >> 20} MiB: not the description of a host", source=str(path))
     try:
-        return _parse(data.decode(), str(path))
+        return parse_host(data.decode(), source=str(path), name=path.stem)
     except UnicodeDecodeError as error:
         raise BadInput("not a text file", source=str(path), position=error.start, hint=_ACCEPTED) from None
 
@@ -79,21 +89,3 @@ def _read_tree(path: Path, name: str) -> Topology:
     from cpuplace_linux.read_host import read_host
 
     return read_host(path, name=name)
-
-
-def _parse(text: str, source: str) -> Topology:
-    """JSON or hwloc XML, told apart by the first character."""
-    if text.lstrip("\ufeff \t\r\n").startswith("<"):
-        return _parse_xml(text, source)
-    from cpuplace.formats import cpuplace_json
-
-    return cpuplace_json.parse(text, source=source)
-
-
-def _parse_xml(text: str, source: str) -> Topology:
-    from cpuplace.formats import hwloc_xml
-
-    try:
-        return hwloc_xml.parse(text, name=_name(Path(source)).removesuffix(".xml"))
-    except BadInput as bad:
-        raise BadInput(bad.problem, source=f"{source}: {bad.source}", position=bad.position, hint=bad.hint) from None

@@ -11,8 +11,9 @@ HostOption = Annotated[
     Parameter(
         name=["--host", "-H"],
         allow_leading_hyphen=True,  # `--host -`
-        help="The host: a name of the catalogue (`cpuplace hosts`), live (this machine), a directory or tar.gz of a "
-        "sysfs tree (`cpuplace capture`), a FILE.json or hwloc FILE.xml, or - for JSON on standard input.",
+        help="The host: a name of the catalogue (cpuplace hosts), live (this machine), a directory or tar.gz of a "
+        "sysfs tree (cpuplace capture), a file with cpuplace's JSON, hwloc XML, lscpu -p or numactl -H output, "
+        "- for such text on standard input, or synthetic:... (hwloc).",
     ),
 ]
 

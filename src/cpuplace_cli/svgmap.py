@@ -19,6 +19,7 @@ from cpuplace_cli.drawing import (
     device_name,
     distances,
     kinds,
+    l3_note,
     memory_lines,
     summary,
     tile_memory,
@@ -162,11 +163,11 @@ def _sections(drawing: Drawing) -> list[Box]:
 def _with_beside(drawing: Drawing, beside: int) -> list[Box]:
     frame = 2 * _PAD if any(section.package is not None for section in drawing.sections) else 0
     room = (WIDTH - frame - _GAP * (beside - 1)) / beside
+    tiles = {tile.node.id: _tile(tile, drawing, room) for section in drawing.sections for tile in section.tiles}
+    width, height = max(box.width for box in tiles.values()), max(box.height for box in tiles.values())
     boxes = []
     for section in drawing.sections:
-        tiles = [_tile(tile, drawing, room) for tile in section.tiles]
-        width, height = max(box.width for box in tiles), max(box.height for box in tiles)
-        body = _grid([_framed(box, "t", width, height) for box in tiles], beside)
+        body = _grid([_framed(tiles[tile.node.id], "t", width, height) for tile in section.tiles], beside)
         boxes.append(body if section.package is None else _titled(f"package {section.package}", body))
     return boxes
 
@@ -326,8 +327,8 @@ def _nodes_without_cpus(drawing: Drawing) -> Box:
 def _legend(drawing: Drawing) -> Box:
     """One swatch a look, in columns; long CPU lists are cut, the tooltip has them whole."""
     if drawing.plain:
-        shades = "; shaded together: one L3 group" if drawing.host.l3_groups else ""
-        return _text_block([(f"one column is a core, one row a thread{shades}", "d")])
+        shades = l3_note(drawing) or ("shaded together: one L3 group" if drawing.host.l3_groups else "")
+        return _text_block([("; ".join(filter(None, ("one column is a core, one row a thread", shades))), "d")])
     labels = [_shorten(f"{printable(look.label)}: {_held(look)}", 70) for look in drawing.looks]
     column = max(map(_text_width, labels)) + 34
     columns = max(1, int(WIDTH // column))

@@ -15,6 +15,7 @@ from cpuplace_cli.drawing import (
     device_name,
     distances,
     kinds,
+    l3_note,
     memory_lines,
     summary,
     tile_memory,
@@ -193,11 +194,14 @@ def _id_label(ids: Sequence[int]) -> str:
 def _legend(drawing: Drawing, width: int) -> Iterator[Line]:
     if not drawing.plain:
         yield from _legend_entries(drawing, width)
-    shape = "one column is a core, one row a thread"
-    fences = any(len(tile.groups) > 1 for section in drawing.sections for tile in section.tiles)
-    what = "L3 groups" if drawing.host.l3_groups else "packages"
-    digits = "; digits end the CPU ids" if drawing.plain else ""
-    for line in _wrapped(shape + (f"; │ between {what}" if fences else "") + digits, width):
+    notes = ["one column is a core, one row a thread"]
+    if any(len(tile.groups) > 1 for section in drawing.sections for tile in section.tiles):
+        notes.append(f"│ between {'L3 groups' if drawing.host.l3_groups else 'packages'}")
+    elif note := l3_note(drawing):
+        notes.append(note)
+    if drawing.plain:
+        notes.append("digits end the CPU ids")
+    for line in _wrapped("; ".join(notes), width):
         yield (Span(line[0].text, "dim"),)
 
 

@@ -6,7 +6,7 @@ from cli.drawn import Picture, cells, drawn, pictures
 from cpuplace import catalogue
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.topology import CpuRow, Topology
-from cpuplace_cli.drawing import distances, draw, kinds, memory_lines, summary
+from cpuplace_cli.drawing import distances, draw, kinds, l3_note, memory_lines, summary
 from cpuplace_cli.looks import LETTERS, OWNER_COLOURS, Marks, looks
 from laws.strategies import hosts
 
@@ -123,3 +123,10 @@ def test_the_lines_above_and_below_the_map() -> None:
     assert memory_lines(draw(overlapping)) == ["nodes that list CPUs of others: 1"]
     assert distances(overlapping) == "distances: 10 own node, 20 other node"
     assert summary(overlapping) == "host: 1 CPU, 1 core, 2 nodes"
+
+
+def test_a_note_says_where_l3_groups_lie_when_the_map_cannot() -> None:
+    notes = {name: l3_note(draw(catalogue.host(name))) for name in catalogue.NAMES}
+    assert notes["intel-xeon-8480-2s-snc4"] == "an L3 group spans several nodes"
+    assert notes["intel-xeon-8280-2s"] == "one L3 group a node"
+    assert {notes[name] for name in ("vm-2cpu", "ampere-altra-2s-80", "amd-epyc-9965-2s")} == {""}

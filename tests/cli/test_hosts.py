@@ -84,6 +84,34 @@ def test_any_word_is_a_host_or_bad_input(spec: str) -> None:
         assert str(bad)
 
 
+LSCPU = "# CPU,Core,Socket,Node\n0,0,0,0\n1,0,0,0\n"
+NUMACTL = "available: 1 nodes (0)\nnode 0 cpus: 0 1\nnode 0 size: 64 MB\n"
+HWLOC = (
+    '<?xml version="1.0"?><topology version="2.0"><object type="Machine" os_index="0">'
+    '<object type="PU" os_index="0"/><object type="PU" os_index="1"/></object></topology>'
+)
+LSCPU_JSON = '{"cpus": [{"cpu": 0, "core": 0, "socket": 0, "node": 0}, {"cpu": 1, "core": 1, "socket": 0, "node": 0}]}'
+
+
+@pytest.mark.parametrize("text", [LSCPU, NUMACTL, HWLOC, LSCPU_JSON, "\ufeff" + NUMACTL])
+def test_what_other_tools_print_is_read_too(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "box.txt"
+    file.write_text(text)
+    assert (str(load_host(str(file)).online), load_host(str(file)).name) == ("0-1", "box")
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert str(load_host("-").online) == "0-1"
+
+
+def test_a_synthetic_description_is_a_host() -> None:
+    assert len(load_host("synthetic:pack:2 [numa] l3:2 core:8 pu:2").cpus) == 64
+
+
+@pytest.mark.parametrize("spec", ["synthetic:", "synthetic:pack:two"])
+def test_a_bad_description_is_bad_input(spec: str) -> None:
+    with pytest.raises(BadInput):
+        load_host(spec)
+
+
 # --- the commands --------------------------------------------------------------------------------
 
 
