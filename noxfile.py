@@ -88,7 +88,7 @@ def minimal(session: nox.Session) -> None:
 @nox.session(default=False)
 def laws(session: nox.Session) -> None:
     """The property tests once more, long and random: a find is a seed to keep."""
-    run_tests(session, "-n", WORKERS, *([] if session.posargs else ["tests/laws", "tests/stateful"]), profile="laws")
+    run_tests(session, "-n", WORKERS, "-m", "hypothesis", profile="laws")
 
 
 @nox.session(default=False, python=["3.12", "3.13"])
