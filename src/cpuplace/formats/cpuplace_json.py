@@ -24,7 +24,7 @@ _KINDS: Final[Mapping[str, CoreKind]] = {"performance": "performance", "efficien
 
 _ID: Final = {"type": "integer", "minimum": 0, "maximum": 65536}
 _COUNT: Final = {"type": "integer", "minimum": 0}
-_LIST: Final = {"type": "string", "pattern": "^[0-9,:/-]*$", "description": "a CPU list like 0-3,8"}
+_LIST: Final = {"type": ["string", "null"], "pattern": "^[0-9,:/-]*$", "description": "a CPU list like 0-3,8"}
 
 
 _SIZE: Final = re.compile("[1-9][0-9]{0,17}", re.ASCII)
@@ -40,7 +40,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
     **_object(
         ["schema", "cpus", "nodes"],
         schema={"const": VERSION},
-        name={"type": "string"},
+        name={"type": ["string", "null"]},
         cpus={
             "type": "array",
             "minItems": 1,
@@ -48,7 +48,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
                 ["id", "core", "nodes"],
                 id=_ID,
                 nodes={"type": "array", "minItems": 1, "items": _ID},
-                online={"type": "boolean"},
+                online={"type": ["boolean", "null"]},
                 kind={"enum": [*_KINDS, None]},
                 core=_COUNT,
                 **{label: {"type": ["integer", "null"], "minimum": 0} for label in _LABELS[1:]},
@@ -68,14 +68,14 @@ SCHEMA: Final[Mapping[str, Any]] = {
             ),
         },
         distances={
-            "type": "array",
+            "type": ["array", "null"],
             "items": {"type": "array", "minItems": 3, "maxItems": 3, "items": _COUNT},
             "description": "[from node, to node, distance]",
         },
         isolated=_LIST,
         nohz_full=_LIST,
         devices={
-            "type": "array",
+            "type": ["array", "null"],
             "items": _object(
                 ["name", "kind"],
                 name={"type": "string", "minLength": 1},

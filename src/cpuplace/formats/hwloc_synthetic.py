@@ -92,7 +92,7 @@ def _take(described: _Described, found: re.Match[str]) -> None:
 
 def _type(word: str, offset: int) -> str:
     """The full type for a word of at least two letters that begins it (hwloc takes such prefixes)."""
-    low = word.lower()
+    low = re.sub("[0-9]+$", "", word.lower()) if word[0] in "gG" else word.lower()  # Group0 is a group
     cache = _CACHE.fullmatch(low)
     if cache:
         return f"l{cache[1]}"

@@ -102,7 +102,7 @@ def changed(**fields: Any) -> str:
         (changed(isolated="9"), None, "do not exist"),
         (changed(name=3), "name", "text"),
         (changed(devices=[{"name": "a"}]), "devices[0]", "'kind' is missing"),
-        ("\x00", "line 1 column 1", ""),
+        ("\x00", "line 1 column 1", "Expecting value"),
         ("1" * 5000, None, "not readable"),
         ("[" * 100_000, None, "not readable"),
     ],
