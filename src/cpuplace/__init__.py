@@ -11,11 +11,12 @@ Facts come in as values (`Topology`, `Policy`, `ContainerRequest`), a `Plan` or 
 (CpuSet('1-2,9-10'), CpuSet('0,3-8,11-15'))
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.idset import CpuSet, NodeSet
-from cpuplace.invariants import Violation, violations
-from cpuplace.kinds import ContainerFacts, PodFacts, read_pod
 from cpuplace.plan import Op, Plan, Step, apply
 from cpuplace.planner import forget_pod, place, place_all, release
 from cpuplace.policy import Policy
@@ -49,6 +50,11 @@ from cpuplace.topology import (
     Topology,
 )
 from cpuplace.wishes import Wishes
+
+if TYPE_CHECKING:
+    from cpuplace.facts import ContainerFacts, PodFacts
+    from cpuplace.invariants import Violation, violations
+    from cpuplace.kinds import read_pod
 
 __all__ = [
     "AlreadyPlaced",
@@ -104,3 +110,24 @@ __all__ = [
     "release",
     "violations",
 ]
+
+_LATER = {
+    "ContainerFacts": "cpuplace.facts",
+    "PodFacts": "cpuplace.facts",
+    "Violation": "cpuplace.invariants",
+    "read_pod": "cpuplace.kinds",
+    "violations": "cpuplace.invariants",
+}
+"""Names whose modules are imported when first asked for (PEP 562): a plugin that starts has no time to lose."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'cpuplace' has no attribute {name!r}")
+    found: object = getattr(import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
