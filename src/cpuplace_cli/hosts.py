@@ -9,6 +9,7 @@ from cpuplace.topology import Topology
 from cpuplace_cli.host_text import parse_host
 
 _LARGEST_TEXT: Final = 64 << 20  # bytes; a description of the largest host is far below
+_STDIN: Final = "standard input"
 _SYNTHETIC: Final = "synthetic:"
 _ARCHIVES: Final = (".tar.gz", ".tgz", ".tar")
 _ACCEPTED: Final = "a name that `cpuplace hosts` lists, live, a directory, a tar.gz, a .json or .xml file, or -"
@@ -31,7 +32,7 @@ def load_host(spec: str) -> Topology:
     if spec == "live":
         return _read_tree(Path("/"), "this machine")
     if spec == "-":
-        return parse_host(sys.stdin.read(_LARGEST_TEXT), source="standard input")
+        return _read_standard_input()
     if spec.startswith(_SYNTHETIC):
         return _synthetic(spec.removeprefix(_SYNTHETIC))
     path = Path(spec)
@@ -40,6 +41,13 @@ def load_host(spec: str) -> Topology:
     if _looks_like_path(spec):
         raise BadInput("no such file or directory", source=spec, hint=_ACCEPTED)
     return catalogue.host(spec)  # says which names are near
+
+
+def _read_standard_input() -> Topology:
+    try:
+        return parse_host(sys.stdin.read(_LARGEST_TEXT), source=_STDIN)
+    except UnicodeDecodeError as error:
+        raise BadInput("not text", source=_STDIN, position=error.start, hint=_ACCEPTED) from None
 
 
 def _synthetic(description: str) -> Topology:

@@ -14,6 +14,7 @@ from cpuplace import catalogue
 from cpuplace.errors import BadInput
 from cpuplace.formats import cpuplace_json
 from cpuplace.topology import Topology
+from cpuplace_cli.host_text import parse_host
 from cpuplace_cli.hosts import load_host
 from cpuplace_linux.read_host import read_host
 
@@ -100,6 +101,23 @@ def test_what_other_tools_print_is_read_too(text: str, tmp_path: Path, monkeypat
     assert (str(load_host(str(file)).online), load_host(str(file)).name) == ("0-1", "box")
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
     assert str(load_host("-").online) == "0-1"
+
+
+def test_bytes_on_standard_input_are_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
+    with pytest.raises(BadInput, match="standard input"):
+        load_host("-")
+
+
+BEGINNINGS = st.sampled_from(["", "<", "#", "available:", '{"cpus"', '{"lscpu"', '{"schema": 1', "\ufeff"])
+
+
+@given(BEGINNINGS, st.text(max_size=60))
+def test_any_text_is_a_host_or_bad_input_that_names_it(begin: str, rest: str) -> None:
+    try:
+        assert isinstance(parse_host(begin + rest, source="here"), Topology)
+    except BadInput as bad:
+        assert str(bad).startswith("here")
 
 
 def test_a_synthetic_description_is_a_host() -> None:
