@@ -25,6 +25,7 @@ COMMANDS: Final = (
     ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
     ("hosts", "cpuplace_cli.hosts_cmd:app", "List the hosts that --host knows by name, and their sources."),
     ("capture", "cpuplace_cli.capture_cmd:app", "Save what --host needs to know of this machine in a tar.gz."),
+    ("policy", "cpuplace_cli.policy_cmd:app", "Show the operator's choices, check a policy file."),
     ("completion", "cpuplace_cli.completion_cmd:app", "Print the completion script of a shell."),
 )
 """Name, where its App is, and its line in `cpuplace --help`."""

@@ -136,7 +136,7 @@ class _Reader:
         """Note what was skipped in this text."""
         if self._skipped:
             kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(self._skipped.items()))
-            self.notes.append(f"{source}: skipped {kinds}: no pods of ours")
+            self.notes.append(f"{source}: skipped {kinds}: no pods are read from these kinds")
             self._skipped.clear()
 
 

@@ -120,7 +120,7 @@ def test_other_kinds_are_skipped_with_a_note() -> None:
     assert [one.name for one in manifests.pods] == ["p"]
     rollout_note, rest = manifests.notes
     assert rollout_note.startswith("1.yaml, line 11: skipped Rollout: it has a pod template")
-    assert rest == "1.yaml: skipped ConfigMap (2), Job (1), Pod (1): no pods of ours"
+    assert rest == "1.yaml: skipped ConfigMap (2), Job (1), Pod (1): no pods are read from these kinds"
 
 
 def test_a_note_for_annotations_that_are_not_on_the_template() -> None:
