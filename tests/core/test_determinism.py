@@ -6,13 +6,20 @@ import sys
 
 SCRIPT = """
 import cpuplace as cp
-state = cp.HostState.empty(cp.Topology.uniform(packages=2, nodes_per_package=2, l3_per_node=2, cores_per_l3=4, threads_per_core=2))
-wishes = [cp.Wishes(), cp.Wishes(numa="spread"), cp.Wishes(cores="isolate"), cp.Wishes(l3="ignore", core_kind="performance")]
+host = cp.Topology.uniform(packages=2, nodes_per_package=2, l3_per_node=2, cores_per_l3=4, threads_per_core=2)
+state = cp.HostState.empty(host)
+wishes = [
+    cp.Wishes(),
+    cp.Wishes(numa="spread"),
+    cp.Wishes(cores="isolate"),
+    cp.Wishes(l3="ignore", core_kind="performance"),
+]
 for number in range(24):
     if number % 3 == 2:
         request = cp.ContainerRequest.shared(f"s{number}", forbid=cp.CpuSet([number]))
     else:
-        request = cp.ContainerRequest.integer(f"c{number}", 1 + number % 5, pod=f"p{number % 4}", wishes=wishes[number % 4])
+        pod, wished = f"p{number % 4}", wishes[number % 4]
+        request = cp.ContainerRequest.integer(f"c{number}", 1 + number % 5, pod=pod, wishes=wished)
     answer = cp.place(state, request)
     print(answer.to_dict() if isinstance(answer, cp.Refusal) else (answer.steps, answer.notes, str(answer.explain())))
     state = state if isinstance(answer, cp.Refusal) else cp.apply(state, answer)

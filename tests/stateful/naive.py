@@ -85,7 +85,7 @@ class Naive:
 
     def drop(self, container_id: str) -> None:
         for held in (self.integer, self.withheld, self.pins, self.shared):
-            held.pop(container_id, None)  # type: ignore[attr-defined]
+            held.pop(container_id, None)
 
     @property
     def pool_set(self) -> CpuSet:
