@@ -17,6 +17,6 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 
 def test_aliases_and_scopes_are_named() -> None:
-    scopes = Policy.__attrs_attrs__.integer_scope.metadata["choices"]  # type: ignore[attr-defined]
+    scopes = Policy.__attrs_attrs__.integer_scope.metadata["choices"]
     for word in (*ALIASES, *scopes):
         assert f"`{word}`" in PAGE
