@@ -80,8 +80,8 @@ def _candidates(host: Topology, owners: Mapping[str, CpuSet], marks: Marks) -> I
     several = _several(owners)
     lettered = dict(list(owners.items())[: len(LETTERS)])
     further = NO_CPUS
-    for label, cpus in owners.items():
-        further |= cpus if label not in lettered else NO_CPUS
+    for cpus in list(owners.values())[len(LETTERS) :]:
+        further |= cpus
     claims: dict[State, CpuSet] = {
         "offline": host.offline,
         "several": several,
@@ -93,6 +93,7 @@ def _candidates(host: Topology, owners: Mapping[str, CpuSet], marks: Marks) -> I
         "pool": host.online,
     }
     words = {state: (glyph, label) for state, glyph, label in _STATES}
+    words["others"] = ("+", f"{len(owners) - len(lettered)} further owners")
     yield _look("offline", words, claims)
     yield _look("several", words, claims)
     for at, (label, cpus) in enumerate(lettered.items()):

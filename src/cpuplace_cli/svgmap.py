@@ -26,7 +26,8 @@ from cpuplace_cli.drawing import (
     tile_name,
 )
 from cpuplace_cli.layout import Segment, bands, depth, hybrid
-from cpuplace_cli.looks import OWNER_COLOURS, Look, ink, printable
+from cpuplace_cli.looks import Look, printable
+from cpuplace_cli.svgstyle import class_of, sheet
 
 WIDTH: Final = 1180
 _MARGIN: Final = 20
@@ -36,46 +37,6 @@ _SMALL: Final = 11  # font sizes
 _LINE: Final = 18
 _LETTER_WIDTH: Final = 0.62  # of the font size, on average, generously
 _MOST_TILES: Final = 8
-
-_STYLE: Final = """\
-text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-size:12px;fill:#1f2328}
-.h{font-size:17px;font-weight:600}
-.b{font-weight:600}
-.d{fill:#59636e;font-size:11px}
-.c{text-anchor:middle}
-.k{text-anchor:middle;font-size:9px;font-weight:600}
-.n{text-anchor:middle;fill:#59636e}
-.bg{fill:#ffffff}
-.p{fill:#f6f8fa;stroke:#d1d9e0}
-.t{fill:#ffffff;stroke:#afb8c1}
-.g{fill:#d8dfe7}
-.m{fill:none;stroke:#59636e;stroke-dasharray:4 3}
-.v{fill:#ddf4ff;stroke:#54aeff}
-.pool{fill:#ffffff;stroke:#afb8c1}
-.reserved{fill:#d1d9e0;stroke:#1f2328}
-.isolated{fill:#ffffff;stroke:#1f2328;stroke-dasharray:2 2}
-.withheld,.unusable{fill:#eaeef2;stroke:#afb8c1;stroke-dasharray:2 2}
-.offline{fill:#ffffff;stroke:#cf222e}
-.several,.others{fill:#6e7781;stroke:#1f2328}
-.several+text,.others+text{fill:#ffffff}
-"""
-_DARK: Final = """\
-@media (prefers-color-scheme:dark){
-text{fill:#f0f6fc}
-.d,.n{fill:#9198a1}
-.bg{fill:#0d1117}
-.p{fill:#151b23;stroke:#3d444d}
-.t{fill:#0d1117;stroke:#656c76}
-.g{fill:#2f3742}
-.m{stroke:#9198a1}
-.v{fill:#0c2d6b;stroke:#388bfd}
-.pool{fill:#0d1117;stroke:#656c76}
-.reserved{fill:#3d444d;stroke:#f0f6fc}
-.isolated{fill:#0d1117;stroke:#f0f6fc}
-.withheld,.unusable{fill:#212830;stroke:#656c76}
-.offline{fill:#0d1117;stroke:#ff7b72}
-}
-"""
 
 
 @frozen(slots=True)
@@ -122,20 +83,12 @@ def _document(drawing: Drawing, width: float, height: float, parts: Sequence[str
         f'height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
         f'<title id="title">{_safe(title)}</title>',
         f'<desc id="desc">{_safe(". ".join(filter(None, (about, "; ".join(owners)))))}</desc>',
-        f"<style>\n{_STYLE}{_owner_styles()}{_DARK}</style>",
+        f"<style>\n{sheet()}</style>",
         f'<rect class="bg" width="{_n(width)}" height="{_n(height)}"/>',
         *parts,
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _owner_styles() -> str:
-    """One class a colour, its letters in black or white, whatever the reader's theme."""
-    return "".join(
-        f".o{at}{{fill:{colour};stroke:#1f2328}}\n.o{at}+text{{fill:{ink(colour)}}}\n"
-        for at, colour in enumerate(OWNER_COLOURS)
-    )
 
 
 def _head(drawing: Drawing) -> Box:
@@ -192,6 +145,15 @@ def _grid(boxes: Sequence[Box], beside: int) -> Box:
         width = max(width, left - _GAP)
         top += max(box.height for box in row) + _GAP
     return Box(width, top - _GAP, tuple(parts))
+
+
+def _stacked(boxes: Sequence[Box]) -> Box:
+    """The boxes below each other."""
+    parts, top = [], 0.0
+    for box in boxes:
+        parts.append(_moved(box, 0, top))
+        top += box.height + 6
+    return Box(max(box.width for box in boxes), top, tuple(parts))
 
 
 def _framed(box: Box, style: str, width: float, height: float) -> Box:
@@ -296,15 +258,11 @@ def _cell(cell: Cell, column: Column, group: Group, tile: Tile, x: float, y: flo
     number = look.state == "pool"
     font = min(size.height - 5, 8 if len(str(cell.cpu)) < 3 or size.width > 20 else 7) if number else size.height - 5
     return (
-        f'<g><title>{_safe(about)}</title><rect class="{_class(look)}" x="{_n(x)}" y="{_n(y)}" '
+        f'<g><title>{_safe(about)}</title><rect class="{class_of(look)}" x="{_n(x)}" y="{_n(y)}" '
         f'width="{size.width - 1}" height="{size.height - 1}" rx="2"/><text class="{"n" if number else "k"}" '
         f'x="{_n(middle)}" y="{_n(low + font * 0.36 - 0.5)}" style="font-size:{font}px">'
         f"{cell.cpu if number else _safe(look.glyph)}</text></g>"
     )
-
-
-def _class(look: Look) -> str:
-    return f"o{OWNER_COLOURS.index(look.colour)}" if look.colour else look.state
 
 
 # --- below the tiles -----------------------------------------------------------------------------
@@ -325,24 +283,33 @@ def _nodes_without_cpus(drawing: Drawing) -> Box:
 
 
 def _legend(drawing: Drawing) -> Box:
-    """One swatch a look, in columns; long CPU lists are cut, the tooltip has them whole."""
+    """One swatch a look, owners first; long CPU lists are cut, the tooltip has them whole."""
     if drawing.plain:
         shades = l3_note(drawing) or ("shaded together: one L3 group" if drawing.host.l3_groups else "")
         return _text_block([("; ".join(filter(None, ("one column is a core, one row a thread", shades))), "d")])
-    labels = [_shorten(f"{printable(look.label)}: {_held(look)}", 70) for look in drawing.looks]
+    owners = [look for look in drawing.looks if look.state == "owner"]
+    boxes = [_swatches(owners, 60), _swatches(drawing.looks[len(owners) :], 140)]
+    return _stacked([box for box in boxes if box.parts])
+
+
+def _swatches(shown: Sequence[Look], longest: int) -> Box:
+    """The looks in columns, their labels cut to `longest` characters."""
+    if not shown:
+        return Box(0, 0, ())
+    labels = [_shorten(f"{printable(look.label)}: {_held(look)}", longest) for look in shown]
     column = max(map(_text_width, labels)) + 34
     columns = max(1, int(WIDTH // column))
     deep = -(-len(labels) // columns)
     parts = []
-    for at, (look, label) in enumerate(zip(drawing.looks, labels, strict=True)):
+    for at, (look, label) in enumerate(zip(shown, labels, strict=True)):
         x, y = at // deep * column, at % deep * 22
         glyph = "" if look.state == "pool" else _safe(look.glyph)
         parts.append(
-            f'<g><title>{_safe(f"{look.label}: {_held(look)}")}</title><rect class="{_class(look)}" x="{_n(x)}" '
+            f'<g><title>{_safe(f"{look.label}: {_held(look)}")}</title><rect class="{class_of(look)}" x="{_n(x)}" '
             f'y="{y}" width="18" height="16" rx="2"/><text class="k" x="{_n(x + 9)}" y="{y + 12}" '
             f'style="font-size:11px">{glyph}</text>{_text(x + 25, y + 12.5, label, "")}</g>'
         )
-    return Box(column * columns, deep * 22, tuple(parts))
+    return Box(column * min(columns, -(-len(labels) // deep)), deep * 22, tuple(parts))
 
 
 def _held(look: Look) -> str:

@@ -29,6 +29,7 @@ Style = Look | str
 
 MIN_WIDTH: Final = 40
 _GAP: Final = 3  # columns between tiles
+_FEW: Final = 8  # owners whose CPU lists may take a line each
 _MOST_TILES: Final = 8  # side by side; more would be too narrow to read
 
 
@@ -206,15 +207,20 @@ def _legend(drawing: Drawing, width: int) -> Iterator[Line]:
 
 
 def _legend_entries(drawing: Drawing, width: int) -> Iterator[Line]:
-    entries = [(look, f"{printable(look.label)}: {_held(look)}") for look in drawing.looks]
-    widest = min(max(len(text) for _, text in entries) + 4, width)
-    columns = max(1, (width + 2) // (widest + 2))
-    deep = -(-len(entries) // columns)
+    """Owners in columns as wide as the longest needs (half the width where they are many), then states, one a line."""
+    entries = [(look, f" {printable(look.label)}: {_held(look)}") for look in drawing.looks]
+    owners = [(look, text) for look, text in entries if look.state == "owner"]
+    longest = max((len(text) for _, text in owners), default=0) + 1
+    room = min(longest, width if len(owners) <= _FEW else max((width - _GAP) // 2, MIN_WIDTH))
+    columns = max(1, (width + _GAP) // (room + _GAP))
+    deep = -(-len(owners) // columns)
     for row in range(deep):
         line: list[Span] = []
-        for look, text in entries[row::deep]:
-            line += [Span(look.glyph, look), Span(f" {_shorten(text, widest - 4)}".ljust(widest))]
-        yield tuple(line)
+        for look, text in owners[row::deep]:
+            line += [Span(look.glyph, look), Span(_shorten(text, room - 1).ljust(room - 1 + _GAP))]
+        yield (*line[:-1], Span(line[-1].text.rstrip()))
+    for look, text in entries[len(owners) :]:
+        yield Span(look.glyph, look), Span(text)
     yield ()
 
 

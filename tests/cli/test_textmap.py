@@ -66,7 +66,13 @@ def test_an_ordinary_map_shows_ids_and_an_owned_one_letters() -> None:
     assert "0-3 │A...│" in plain_text(render(draw(host, {"db": CpuSet([0])})))
 
 
-def test_a_long_legend_goes_in_columns() -> None:
-    owners = {f"pod-{at}": CpuSet([at]) for at in range(20)}
+def test_many_owners_go_in_columns_whatever_the_pool_looks_like() -> None:
+    owners = {f"pod-{at}": CpuSet([2 * at]) for at in range(20)}
     lines = plain_text(render(draw(catalogue.host("aws-graviton3"), owners), 100)).splitlines()
-    assert sum("pod-" in line for line in lines) == 7
+    assert sum("pod-" in line for line in lines) == 5
+    assert sum("shared pool" in line for line in lines) == 1
+
+
+def test_owners_beyond_the_letters_are_counted() -> None:
+    owners = {f"pod-{at}": CpuSet([at]) for at in range(64)}
+    assert "+ 2 further owners: 2 CPUs 62-63" in plain_text(render(draw(catalogue.host("aws-graviton3"), owners)))
