@@ -15,7 +15,8 @@ from attrs import frozen
 
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.topology import CoreKind, Cpu, Device, NumaNode, Topology
-from cpuplace_cli.looks import Look, Marks, looks, printable
+from cpuplace_cli.looks import Look, Marks, looks
+from cpuplace_cli.printable import printable
 
 
 @frozen(slots=True)

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.topology import Topology
+from cpuplace_cli.printable import printable as printable
 
 State = Literal["owner", "others", "several", "withheld", "unusable", "reserved", "isolated", "pool", "offline"]
 
@@ -127,12 +128,3 @@ def ink(background: str) -> str:
     red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
-
-
-def printable(text: str) -> str:
-    """The text with every character that cannot be printed escaped: names come from files and clusters.
-
-    >>> printable("db\\x1b[2J")
-    'db\\\\x1b[2J'
-    """
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -12,8 +12,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from cpuplace.errors import BadInput
-from cpuplace_cli.looks import printable
+from cpuplace_cli.printable import printable
 
 REFUSED: Final = 1
 BAD_INPUT: Final = 2
@@ -84,15 +83,22 @@ def _run(arguments: Sequence[str]) -> int:
         raise
     except CycloptsError as error:
         return fail(str(error), BAD_INPUT)
-    except BadInput as error:
-        return fail(str(error), BAD_INPUT)
-    except OSError as error:
-        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), BAD_INPUT)
     except Exception as error:
-        if os.environ.get("CPUPLACE_TRACEBACK"):
-            raise
-        return fail(f"a bug in cpuplace: {type(error).__name__}: {error} (CPUPLACE_TRACEBACK=1 shows where)", BUG)
+        return _failed(error)
     return result if isinstance(result, int) else 0
+
+
+def _failed(error: Exception) -> int:
+    """Bad input or a bug; the core is imported only now, so that `--help` does not wait for it."""
+    from cpuplace.errors import BadInput
+
+    if isinstance(error, BadInput):
+        return fail(str(error), BAD_INPUT)
+    if isinstance(error, OSError):
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), BAD_INPUT)
+    if os.environ.get("CPUPLACE_TRACEBACK"):
+        raise error
+    return fail(f"a bug in cpuplace: {type(error).__name__}: {error} (CPUPLACE_TRACEBACK=1 shows where)", BUG)
 
 
 def fail(message: str, code: int) -> int:

@@ -26,7 +26,8 @@ from cpuplace_cli.drawing import (
     tile_name,
 )
 from cpuplace_cli.layout import Segment, bands, depth, hybrid
-from cpuplace_cli.looks import Look, printable
+from cpuplace_cli.looks import Look
+from cpuplace_cli.printable import printable
 from cpuplace_cli.svgstyle import class_of, sheet
 
 WIDTH: Final = 1180

@@ -22,7 +22,8 @@ from cpuplace_cli.drawing import (
     tile_name,
 )
 from cpuplace_cli.layout import Segment, bands, depth, hybrid
-from cpuplace_cli.looks import Look, printable
+from cpuplace_cli.looks import Look
+from cpuplace_cli.printable import printable
 
 Style = Look | str
 """A look (a cell of the map), or one of "", "bold", "dim"."""
