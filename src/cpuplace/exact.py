@@ -21,6 +21,8 @@ from cpuplace.task import Task
 
 _STEP: Final = 16
 """How many additions of the Filler count as one search node, so that a budget bounds the time of both."""
+_REGION: Final = 50
+"""And how many a region counts besides."""
 _PATIENCE: Final = 10
 """How many times the budget may be spent before a search without any answer gives up."""
 
@@ -131,7 +133,7 @@ class ExactSearch:
             for one, taken in zip(sets.classes, pick, strict=True)
             if taken
         ]
-        self.budget.spend(1 + sum(taken * sum(map(len, tables)) for tables, taken in chosen) * task.count // _STEP)
+        self.budget.spend(_REGION + sum(taken * sum(map(len, tables)) for tables, taken in chosen) * task.count // _STEP)
         costs = _spread_costs(chosen, task.count) if task.wishes.spread is not None else [_cost(chosen, task.count)]
         grants = [filler.grant(cost) for cost in costs if cost is not None]
         for grant in grants:

@@ -8,7 +8,7 @@ id order; ids come back at the border.
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -65,6 +65,24 @@ class HostMap:
         """d(a,b) + d(b,a) of nodes by rank; symmetric by making, so asymmetric hosts cost nothing."""
         between = self._distance_by_id
         return tuple(tuple(between(a, b) + between(b, a) for b in self.node_ids) for a in self.node_ids)
+
+    @cached_property
+    def shells(self) -> tuple[tuple[int, ...], ...]:
+        """For each node, at j the sum of its j smallest distances to others."""
+        rows = (
+            sorted(row[:rank] + row[rank + 1 :])
+            for rank, row in enumerate(self.distances)
+        )
+        return tuple(tuple(accumulate(row, initial=0)) for row in rows)
+
+    @cached_property
+    def nearest(self) -> tuple[tuple[int, ...], ...]:
+        """For each node, all nodes in the order of their distance, itself first."""
+        ranks = range(len(self.node_ids))
+        return tuple(
+            tuple(sorted(ranks, key=lambda other: (other != rank, row[other], other)))
+            for rank, row in enumerate(self.distances)
+        )
 
     def _distance_by_id(self, a: int, b: int) -> int:
         known = self._known_distances.get((a, b))

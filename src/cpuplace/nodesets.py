@@ -122,79 +122,86 @@ def packages_spanned(host: HostMap, nodes: int) -> int:
 class _Nearest:
     """The picks of one size when there are too many to list: depth first over nodes, nearest first, within a budget.
 
-    State: (nodes taken, distance so far, CPUs held, nodes still to decide about). A branch is left when even its
-    nearest completion is farther than the best set met, or even its fullest holds too few CPUs. Each start node is
-    first completed greedily, so that the bound is good from the beginning.
+    State of the search: the nodes taken, their distance and CPUs, and the nodes left to decide about, fullest first,
+    with the distance each would add. A branch is left when even its nearest completion is farther than the best set
+    met, or even its fullest holds too few CPUs. Every node is first completed by its nearest, so that there is a good
+    answer from the beginning. All sets as near as the best one are kept.
     """
 
     def __init__(self, sets: NodeSets, size: int, budget: Budget) -> None:
-        self._sets, self._size, self._budget = sets, size, budget
-        self._host, self._task = sets.task.host, sets.task
-        self._class_of = {rank: at for at, one in enumerate(sets.classes) for rank in one.ranks}
-        self._ranks = sorted(self._class_of, key=lambda rank: (-self._held(rank), rank))
-        self._forced = [rank for rank in self._ranks if self._host.node_cpus[rank] & self._task.must]
+        self._sets, self._size, self._budget, self._task = sets, size, budget, sets.task
+        host, task = sets.task.host, sets.task
+        self._held = [(cpus & task.allowed).bit_count() for cpus in host.node_cpus]
+        self._ranks = sorted((r for r, held in enumerate(self._held) if held), key=lambda r: (-self._held[r], r))
+        self._forced = [rank for rank in self._ranks if host.node_cpus[rank] & task.must]
+        flat = task.wishes.spread is not None  # a spread does not count distances
+        width = len(host.node_ids)
+        self._rows = ((0,) * width,) * width if flat else host.distances
+        self._shells = ((0,) * width,) * width if flat else host.shells
         self._best: int | None = None
-        self._found: dict[Pick, int] = {}
-
-    def _held(self, rank: int) -> int:
-        return (self._host.node_cpus[rank] & self._task.allowed).bit_count()
+        self._found: set[int] = set()
 
     def picks(self) -> Iterator[Pick]:
-        for start in self._forced[:1] or self._ranks:
-            self._greedy(start)
-        rest = [rank for rank in self._ranks if rank not in self._forced]
-        held = sum(map(self._held, self._forced))
-        mask = sum(1 << rank for rank in self._forced)
-        self._deepen(self._forced, mask, self._host.spread_of(mask), held, rest)
-        yield from sorted(self._found, key=lambda pick: (self._found[pick], self._sets.packages(pick)))
+        """The picks of the nearest sets met, those of fewest packages first."""
+        if not self._forced:
+            for start in self._ranks:
+                self._complete([start, *(r for r in self._task.host.nearest[start][1:] if self._held[r])])
+        self._complete([*self._forced, *(rank for rank in self._ranks if rank not in self._forced)])
+        self._search()
+        picks = {self._pick(nodes) for nodes in self._found}
+        yield from sorted(picks, key=lambda pick: (self._sets.packages(pick), pick))
 
-    def _greedy(self, start: int) -> None:
-        """Complete a set round one node: nearest first, then fullest; as a last resort fullest first."""
-        near = self._host.distances[start]
-        rest = [rank for rank in self._ranks if rank != start and rank not in self._forced]
-        seed = self._forced or [start]
-        for order in (sorted(rest, key=lambda rank: (near[rank], -self._held(rank), rank)), rest):
-            taken = (seed + order)[: self._size]
-            if sum(map(self._held, taken)) >= self._task.count:
-                self._note(taken)
-                return
+    def _pick(self, nodes: int) -> Pick:
+        return tuple(sum(nodes >> rank & 1 for rank in one.ranks) for one in self._sets.classes)
 
-    def _note(self, taken: Sequence[int]) -> None:
-        mask = sum(1 << rank for rank in taken)
-        distance = self._host.spread_of(mask) if self._task.wishes.spread is None else 0
-        if (self._best is not None and distance > self._best) or not self._task.nodes_allowed(mask):
-            return
-        if self._best is None or distance < self._best:
-            self._best, self._found = distance, {}
-        counts = [0] * len(self._sets.classes)
-        for rank in taken:
-            counts[self._class_of[rank]] += 1
-        self._found[tuple(counts)] = distance
+    def _complete(self, order: Sequence[int]) -> None:
+        """Meet the set of the first nodes of an order, when it holds enough."""
+        taken = order[: self._size]
+        if sum([self._held[rank] for rank in taken]) >= self._task.count:
+            self._meet(sum(1 << rank for rank in taken), self._distance(taken))
 
-    def _deepen(self, taken: list[int], mask: int, distance: int, held: int, rest: list[int]) -> None:
-        missing = self._size - len(taken)
-        if not missing:
-            if held >= self._task.count:
-                self._note(taken)
+    def _distance(self, taken: Sequence[int]) -> int:
+        return sum(sum([self._rows[rank][other] for other in taken[:at]]) for at, rank in enumerate(taken))
+
+    def _meet(self, nodes: int, distance: int) -> None:
+        if self._best is not None and distance > self._best:
             return
-        if held + sum(map(self._held, rest[:missing])) < self._task.count or not self._budget.spend(1):
+        if self._task.nodes_allowed(nodes):
+            if distance != self._best:
+                self._best, self._found = distance, set()
+            self._found.add(nodes)
+
+    def _search(self) -> None:
+        forced = self._forced
+        added = [sum([row[rank] for rank in forced]) for row in self._rows]
+        rest = [rank for rank in self._ranks if rank not in forced]
+        if len(forced) < self._size:
+            held = sum(self._held[rank] for rank in forced)
+            self._deepen(sum(1 << rank for rank in forced), self._distance(forced), held, rest, added)
+
+    def _deepen(self, nodes: int, distance: int, held: int, rest: list[int], added: Sequence[int]) -> None:
+        """Take one more of `rest` in every way that can still win."""
+        missing = self._size - nodes.bit_count()
+        if not self._budget.spend(1 + len(rest) // 2):
             return
-        added = {rank: sum(self._host.distances[rank][other] for other in taken) for rank in rest}
-        if self._best is not None and distance + self._least(added, rest, missing) > self._best:
+        if missing == 1:
+            for rank in rest:
+                if held + self._held[rank] < self._task.count:
+                    return
+                self._meet(nodes | 1 << rank, distance + added[rank])
             return
-        for rank in sorted(rest, key=lambda rank: (added[rank], -self._held(rank), rank)):
-            if len(rest) < missing or self._budget.cut:
+        for rank in sorted(rest, key=added.__getitem__):
+            if self._hopeless(distance, held, rest, added, missing):
                 return
             rest = [other for other in rest if other != rank]
-            self._deepen([*taken, rank], mask | 1 << rank, distance + added[rank], held + self._held(rank), rest)
+            further = [a + b for a, b in zip(added, self._rows[rank], strict=True)]
+            self._deepen(nodes | 1 << rank, distance + added[rank], held + self._held[rank], rest, further)
 
-    def _least(self, added: dict[int, int], rest: list[int], missing: int) -> int:
-        """What `missing` more nodes add at the least: their distances to the taken, and half their own shells."""
-        if missing == 1 or self._task.wishes.spread is not None:
-            return min(added.values(), default=0) if self._task.wishes.spread is None else 0
-        shells = []
-        for rank in rest:
-            row = self._host.distances[rank]
-            near = sorted([row[other] for other in rest if other != rank])[: missing - 1]
-            shells.append(2 * added[rank] + sum(near))
-        return sum(sorted(shells)[:missing]) // 2
+    def _hopeless(self, distance: int, held: int, rest: list[int], added: Sequence[int], missing: int) -> bool:
+        """Whether `missing` more of `rest` cannot hold enough, or add too much: their way to the taken, half their own."""
+        if self._budget.cut or held + sum([self._held[rank] for rank in rest[:missing]]) < self._task.count:
+            return True
+        if self._best is None:
+            return False
+        least = sorted([2 * added[rank] + self._shells[rank][missing - 1] for rank in rest])[:missing]
+        return distance + (sum(least) + 1) // 2 > self._best

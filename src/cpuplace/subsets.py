@@ -11,11 +11,11 @@ Adding a place is one shift for each j; the table of 12 places takes microsecond
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 from math import comb
 from typing import Final, NamedTuple
 
-_LISTED: Final = 36
+_LISTED: Final = 100
 """Up to so many subsets are simply listed; more are searched with the table."""
 _OPEN: Final = 2000
 """How many places the walk may decide about before it leaves the rest; only ids can then be off."""
@@ -73,106 +73,122 @@ def lower(one: int, two: int) -> bool:
     return bool(apart & -apart & one)
 
 
-def best_subset(groups: Sequence[Group], demand: Demand, pick: Pick) -> Best | None:
-    """The best use of exactly so many places of each group, or None when none holds enough CPUs."""
+def best_subset(groups: Sequence[Group], demand: Demand, pick: Pick, bar: int = 1 << 62) -> Best | None:
+    """The best use of exactly so many places of each group; None when none holds enough or `bar` is not reached.
+
+    `bar` is the worst quality of interest.
+    """
     if len(groups) == 1:
         places, taken = groups[0]
         if comb(len(places), taken) <= _LISTED:
-            return _listed(places, taken, demand, pick)
-    return _Walk(groups, demand, pick).best()
+            return _listed(places, taken, demand, pick, bar)
+    return _Walk(groups, demand, pick).best(bar)
 
 
-def _listed(places: Sequence[Place], taken: int, demand: Demand, pick: Pick) -> Best | None:
-    """Every subset, one by one; all of the best quality are compared by ids."""
-    least, grant = 1 << 62, 0
-    count = demand.asked
-    for subset in combinations(places, taken):
-        size = pairs = cpus = 0
-        for place in subset:
-            cpus |= place[0]
-            size += place[1]
-            pairs += place[2]
-        if size < count:
-            continue
-        quality = demand.quality(size, pairs)
-        if quality < least:
-            least, grant = quality, pick(cpus)
-        elif quality == least:
-            other = pick(cpus)
-            grant = other if lower(other, grant) else grant
-    return Best(least, grant, False) if grant else None
+_SIZE: Final = 20
+_MASK: Final = (1 << _SIZE) - 1
+
+
+def _listed(places: Sequence[Place], taken: int, demand: Demand, pick: Pick, bar: int) -> Best | None:
+    """Every subset's sums (pairs << 20 | size) at once; those of the best quality are picked from and compared."""
+    values = [place[2] << _SIZE | place[1] for place in places]
+    sums = [one + two for one, two in combinations(values, 2)] if taken == 2 else [*map(sum, combinations(values, taken))]
+    enough = [one for one in sums if one & _MASK >= demand.asked]
+    if not enough:
+        return None
+    best = _best_sums(enough, demand)
+    quality = demand.quality(best[0] & _MASK, best[0] >> _SIZE)
+    if quality > bar:
+        return None
+    grant = 0
+    for subset, one in zip(combinations(places, taken), sums, strict=True):
+        if one in best:
+            other = pick(sum([place[0] for place in subset]))
+            grant = other if not grant or lower(other, grant) else grant
+    return Best(quality, grant, False)
+
+
+def _best_sums(sums: list[int], demand: Demand) -> list[int]:
+    """Those of the best quality: enough pairs and, when asked, a CPU in no pair; else the most pairs; least size."""
+    half = demand.half << _SIZE
+    rich = [one for one in sums if one >= half]
+    spare = [one for one in rich if one & _MASK > one >> _SIZE - 1] if demand.odd else rich
+    poor = () if spare else [one for one in sums if one < half]
+    most = max(poor) >> _SIZE if poor else 0
+    best = spare or [one for one in poor if one >> _SIZE == most] or rich
+    size = min([one & _MASK for one in best])
+    return [one for one in best if one & _MASK == size]
 
 
 class _Walk:
     """The table of sums, and the walk that finds the least grant of the best quality.
 
-    State of the walk: (group, place in it, how many of the group still to use, `at` = the sums so far, CPUs chosen).
-    Places of a group are in the order of their lowest id. A place is first used; then it is left out, unless the
-    grant found holds one of its CPUs that is below all places still ahead: nothing without it can have lower ids,
-    because what is taken of the places before is the same either way.
+    State of the walk: (place, how many of its group still to use, `at` = the sums so far, CPUs chosen). Groups follow
+    each other, the places of a group are in the order of their lowest id. A place is used wherever that can end in
+    the best quality. Leaving it out needs a look only when the grant found so does not hold one of its CPUs below all
+    places still ahead: otherwise nothing without it has lower ids, because what is taken of the places before is the
+    same either way.
     """
 
     def __init__(self, groups: Sequence[Group], demand: Demand, pick: Pick) -> None:
         self._demand, self._pick = demand, pick
-        self._groups = [sorted(places, key=_lowest) for places, _ in groups]
-        self._taken = [taken for _, taken in groups]
-        self._base = 1 + sum(place[1] for places, _ in groups for place in places)
-        self._rows: list[list[list[int]]] = []
-        self._ahead: list[list[int]] = []
-        self._steps = 0
-        self._targets = 0
+        most = [sorted([place[1] for place in places])[-taken:] for places, taken in groups]
+        self._base = base = 1 + sum(map(sum, most))
+        pairs = [sorted([place[2] for place in places])[-taken:] for places, taken in groups]
+        self._block = base * (1 + sum(map(sum, pairs)))
+        self._places: list[Place] = []
+        self._starts: dict[int, int] = {}
+        for places, taken in groups:
+            self._starts[len(self._places)] = taken
+            self._places += sorted(places, key=_lowest)
+        self._shifts = [place[2] * base + place[1] for place in self._places]
+        lows = [place[0] & -place[0] for place in self._places]
+        self._ahead = [*accumulate(reversed(lows), min, initial=1 << 70_000)][-2::-1]
+        self._after: list[int] = []
+        self._targets = self._steps = 0
 
-    def best(self) -> Best | None:
+    def best(self, bar: int) -> Best | None:
         """The best quality that can be had, and its least grant."""
-        total = self._table()
-        quality = self._aim(total)
-        if quality is None:
+        quality = self._aim(self._table())
+        if quality is None or quality > bar:
             return None
-        grant = self._walk(0, 0, self._taken[0], 0, 0)
-        return Best(quality, grant, self._steps > _OPEN)
+        return Best(quality, self._first() or self._walk(0, 0, 0, 0), self._steps > _OPEN)
 
     def _table(self) -> int:
-        """Fill the rows from the last place to the first; of each group exactly `taken` places are used."""
-        after, beyond = 1, 1 << 70_000
-        for places, taken in zip(reversed(self._groups), reversed(self._taken), strict=True):
-            row = [after] + [0] * taken
-            rows, ahead = [row], [beyond]
-            for place in reversed(places):
-                shift = place[2] * self._base + place[1]
-                row = [after, *[row[used] | row[used - 1] << shift for used in range(1, taken + 1)]]
-                rows.append(row)
-                beyond = min(beyond, place[0] & -place[0])
-                ahead.append(beyond)
-            self._rows.insert(0, rows[::-1])
-            self._ahead.insert(0, ahead[::-1])
-            after = row[taken]
-        return after
+        """Fill the rows from the last place to the first; `_after` keeps what the places behind each can sum to."""
+        block, row = self._block, 1
+        for index in range(len(self._places) - 1, -1, -1):
+            self._after.append(row)
+            row |= row << block + self._shifts[index]
+            taken = self._starts.get(index)
+            if taken is not None:  # the first of a group: exactly so many of it are used
+                row = row >> taken * block & (1 << block) - 1
+        self._after.reverse()
+        return row
 
     def _aim(self, total: int) -> int | None:
         """The best quality among the sums; its sums become the targets of the walk."""
         half, odd = self._demand.half, self._demand.odd
-        most = total.bit_length() // self._base
+        most = (total.bit_length() - 1) // self._base
         size = self._least_size(total, range(half, most + 1), spare=odd)
         if size:
-            self._target(size, [pairs for pairs in range(half, most + 1) if size >= 2 * pairs + odd])
-            return self._demand.quality(size, (size - odd) // 2)
+            return self._target(size, range(half, min(most, (size - odd) // 2) + 1))
         for pairs in range(min(half - 1, most), -1, -1):
             size = self._least_size(total, (pairs,), spare=False)
             if size:
-                self._target(size, [pairs])
-                return self._demand.quality(size, pairs)
+                return self._target(size, (pairs,))
         size = self._least_size(total, range(half, most + 1), spare=False)
-        if size:
-            self._target(size, [size // 2])
-            return self._demand.quality(size, size // 2)
-        return None
+        return self._target(size, (size // 2,)) if size else None
 
-    def _least_size(self, total: int, range_of_pairs: Iterable[int], *, spare: bool) -> int:
-        """The fewest CPUs that are enough, with so many pairs; `spare`: one of them at least in no pair. 0 = none."""
-        count, base = self._demand.asked, self._base
+    def _least_size(self, total: int, numbers: Iterable[int], *, spare: bool) -> int:
+        """The fewest CPUs that are enough, with such a number of pairs; `spare`: at least one of them in no pair.
+
+        0 = there are none.
+        """
+        asked, base = self._demand.asked, self._base
         best = 0
-        for pairs in range_of_pairs:
-            low = max(count, 2 * pairs + spare)
+        for pairs in numbers:
+            low = max(asked, 2 * pairs + spare)
             if best and low >= best:
                 break
             sums = (total >> pairs * base & (1 << base) - 1) >> low
@@ -181,26 +197,52 @@ class _Walk:
                 best = min(best or size, size)
         return best
 
-    def _target(self, size: int, pairs: Iterable[int]) -> None:
-        self._targets = sum(1 << (count * self._base + size) for count in pairs)
+    def _target(self, size: int, numbers: Sequence[int]) -> int:
+        """Aim at so many CPUs with such a number of pairs; the quality of that."""
+        self._targets = sum(1 << (pairs * self._base + size) for pairs in numbers)
+        return self._demand.quality(size, numbers[-1])
 
-    def _walk(self, group: int, index: int, needed: int, at: int, cpus: int) -> int:
-        """The least grant from here on, or 0 when no subset ahead ends in a target."""
-        while not needed:
-            group, index = group + 1, 0
-            if group == len(self._groups):
-                return self._pick(cpus) if self._targets >> at & 1 else 0
-            needed = self._taken[group]
-        if not self._rows[group][index][needed] & self._targets >> at:
-            return 0
+    def _ends_well(self, index: int, needed: int, at: int) -> bool:
+        """Whether `needed` places of the group behind this one, and the groups after it, can end in a target."""
+        return bool(self._after[index] >> needed * self._block & self._targets >> at)
+
+    def _first(self) -> int:
+        """The grant of the walk that uses every place it can, when nothing else needs a look; else 0."""
+        at = cpus = needed = 0
+        used = []
+        for index, shift in enumerate(self._shifts):
+            needed = self._starts.get(index, needed)
+            if needed and self._ends_well(index, needed - 1, at + shift):
+                at += shift
+                cpus |= self._places[index][0]
+                needed -= 1
+                used.append(index)
+        grant = self._pick(cpus)
+        return grant if all(self._closed(grant, index) for index in used) else 0
+
+    def _closed(self, grant: int, index: int) -> bool:
+        """Whether leaving out this place, used by the grant, cannot give lower ids."""
+        own = grant & self._places[index][0]
+        return 0 < own & -own < self._ahead[index]
+
+    def _walk(self, index: int, needed: int, at: int, cpus: int) -> int:
+        """The least grant from here on; there is one."""
+        while not needed and index < len(self._places):
+            needed = self._starts.get(index, 0)
+            index += not needed
+        if not needed:
+            return self._pick(cpus)
         self._steps += 1
-        place = self._groups[group][index]
-        used = self._walk(group, index + 1, needed - 1, at + place[2] * self._base + place[1], cpus | place[0])
-        own = used & place[0]
-        if self._steps > _OPEN or (own and own & -own < self._ahead[group][index + 1]):
+        with_it = at + self._shifts[index]
+        used = 0
+        if self._ends_well(index, needed - 1, with_it):
+            used = self._walk(index + 1, needed - 1, with_it, cpus | self._places[index][0])
+            if self._steps > _OPEN or self._closed(used, index):
+                return used
+        if not self._ends_well(index, needed, at):
             return used
-        other = self._walk(group, index + 1, needed, at, cpus)
-        return other if not used or (other and lower(other, used)) else used
+        other = self._walk(index + 1, needed, at, cpus)
+        return other if not used or lower(other, used) else used
 
 
 def _lowest(place: Place) -> int:
