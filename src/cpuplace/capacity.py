@@ -43,7 +43,7 @@ def fit(
     """
     pod, sign = tuple(requests), _unused_sign(state)
     for count in range(limit):
-        mark = f"{sign}{count}"
+        mark = f"{sign}{count + 1}"
         copy = [evolve(one, container_id=one.container_id + mark, pod=one.pod + mark) for one in pod]
         answer = start_pod(state, copy)
         if isinstance(answer, Refusal):

@@ -21,6 +21,8 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
 COMMANDS: Final = (
+    ("plan", "cpuplace_cli.plan_cmd:app", "Place the pods of Kubernetes manifests on a host: table, map, reasons."),
+    ("fit", "cpuplace_cli.fit_cmd:app", "Count how many more of a pod fit, and say what stops the next one."),
     ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
     ("hosts", "cpuplace_cli.hosts_cmd:app", "List the hosts that --host knows by name, and their sources."),
     ("capture", "cpuplace_cli.capture_cmd:app", "Save what --host needs to know of this machine in a tar.gz."),
@@ -33,6 +35,7 @@ _HELP: Final = "Decides which CPUs and which memory each container runs on, show
 
 _EXAMPLES: Final = """
 Examples:
+  cpuplace plan examples/mixed-workload.yaml --host amd-epyc-7742-2s-nps4
   cpuplace hosts
   cpuplace topology --host amd-epyc-7742-2s-nps4
   cpuplace topology -o svg > this-machine.svg

@@ -5,12 +5,12 @@ from typing import Any
 
 from attrs import field, frozen
 
-from cpuplace.idset import CpuSet
-from cpuplace.request import Kind
-from cpuplace.state import Assignment, HostState
+from cpuplace.idset import NO_CPUS, CpuSet
+from cpuplace.state import HostState
 from cpuplace.topology import Topology
 from cpuplace_cli.drawing import Drawing, draw
 from cpuplace_cli.looks import Marks, looks
+from cpuplace_cli.owners import owner_labels
 
 
 @frozen(slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Picture:
 def picture_of(state: HostState) -> Picture:
     """The picture of a state: every container but the shared ones is an owner, in the order they were placed.
 
-    Containers of one pod that hold the same CPUs (a pin of the pod) are one owner.
+    Containers of one pod that hold the same CPUs (a pin of the pod) are one owner, so are many replicas.
 
     >>> from cpuplace import ContainerRequest, Plan, Topology, apply, place
     >>> state = HostState.empty(Topology.uniform(cores_per_l3=4))
@@ -47,15 +47,13 @@ def picture_of(state: HostState) -> Picture:
     >>> picture_of(state).owners
     {'db': CpuSet('0-1')}
     """
-    held: dict[tuple[str, CpuSet], list[Assignment]] = {}
-    for one in state.owners.values():
-        if one.cpus:
-            pinned = one.kind is not Kind.INTEGER
-            held.setdefault((one.request.pod if pinned else one.container_id, one.cpus), []).append(one)
+    owners: dict[str, CpuSet] = {}
+    for key, label in owner_labels(state).items():
+        owners[label] = owners.get(label, NO_CPUS) | state[key].cpus
     host = state.topology
     return Picture(
         host=host,
-        owners={_label(members): cpus for (_, cpus), members in held.items()},
+        owners=owners,
         marks=Marks(
             reserved=state.reserved,
             isolated=state.set_aside,
@@ -63,10 +61,3 @@ def picture_of(state: HostState) -> Picture:
             unusable=host.online - state.usable,
         ),
     )
-
-
-def _label(members: list[Assignment]) -> str:
-    first, *more = members
-    names = "".join(f", {one.request.name}" for one in more)
-    kind = {Kind.PINNED: " (pinned)", Kind.PINNED_SHARED: " (pinned, shared)", Kind.UNMANAGED: " (unmanaged)"}
-    return f"{first.container_id}{names}{kind.get(first.kind, '')}"

@@ -1,0 +1,93 @@
+"""`cpuplace plan MANIFEST...`: where each container of real manifests would run on a host, with a picture, and why."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cpuplace.errors import BadInput
+from cpuplace.refusal import Refusal
+from cpuplace_cli.command import new_command
+from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
+from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
+from cpuplace_cli.plan_outcome import Outcome, plan_pods
+from cpuplace_cli.situation import PolicyOption, StateOption, load_situation, write_whole
+
+app = new_command(
+    "plan",
+    """
+cpuplace plan examples/mixed-workload.yaml --host amd-epyc-7742-2s-nps4
+cpuplace plan examples/numa-wishes.yaml --host intel-xeon-8480-2s-snc4 --explain
+cpuplace plan monday.yaml --host live --save-state monday.json
+cpuplace plan tuesday.yaml --host live --state monday.json --save-state tuesday.json
+kubectl get pods -A -o yaml | cpuplace plan - --host vm-2cpu -o json
+""",
+    notes="Exit code 1 when something was refused, 2 for bad input. Without --host it is this machine.",
+)
+
+
+@app.default
+def plan(
+    *manifests: Annotated[
+        str, Parameter(help="Kubernetes manifests (YAML or JSON), folders of them, or - for standard input.")
+    ],
+    host: HostOption | None = None,
+    policy: PolicyOption = None,
+    state: StateOption = None,
+    save_state: Annotated[Path | None, Parameter(help="Write who holds what afterwards, for --state.")] = None,
+    explain: Annotated[bool, Parameter(negative="", help="Show the CPUs looked at and what decided.")] = False,
+    every: Annotated[bool, Parameter(name="--all", negative="", help="One row a container, replicas too.")] = False,
+    output: OutputOption = "text",
+    svg: Annotated[Path | None, Parameter(help="Also draw the map into this SVG file.")] = None,
+    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Place the pods of Kubernetes manifests on a host: table, refusals, map, reasons.
+
+    Pods are placed in file order, replicas from 0 on; a pod of which one container is refused is not placed at all.
+    """
+    if not manifests:
+        raise BadInput("no manifest given", source="plan", hint="cpuplace plan pod.yaml --host vm-2cpu")
+    from cpuplace_k8s.files import read_files
+
+    start = load_situation(host, policy, state)
+    read = read_files(manifests)
+    outcome = plan_pods(start, read.pods, read.notes)
+    if save_state is not None:
+        _save(outcome, save_state)
+    if svg is not None:
+        write_whole(svg, _picture(outcome))
+    if output == "json":
+        from cpuplace_cli.plan_json import plan_data
+
+        emit_json(plan_data(outcome, explain=explain))
+    elif output == "svg":
+        emit(_picture(outcome))
+        _tell_refusals(outcome)
+    else:
+        from cpuplace_cli.plan_text import Wanted, plan_lines
+
+        wanted = Wanted(every=every, explain=explain)
+        emit_lines(plan_lines(outcome, width or terminal_width(), wanted), no_color=no_color)
+    return 1 if outcome.refused else 0
+
+
+def _save(outcome: Outcome, path: Path) -> None:
+    from cpuplace.formats import state as state_format
+
+    write_whole(path, state_format.render(outcome.state) + "\n")
+
+
+def _picture(outcome: Outcome) -> str:
+    from cpuplace_cli.picture import picture_of
+    from cpuplace_cli.svgmap import render
+
+    return render(picture_of(outcome.state).drawing())
+
+
+def _tell_refusals(outcome: Outcome) -> None:
+    """The picture cannot show who is not in it."""
+    for one in outcome.refused:
+        if isinstance(one.answer, Refusal):
+            sys.stderr.write(f"cpuplace: refused: {' '.join(str(one.answer).split())}\n")

@@ -1,0 +1,80 @@
+"""What a plan says beside its table: refusals and notes, those of equal replicas as one."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from cpuplace.refusal import Refusal
+from cpuplace_cli.plan_outcome import Outcome, PodAnswer
+from cpuplace_cli.replicas import member, runs, together
+from cpuplace_cli.table import Cell, cell, fold
+from cpuplace_cli.textmap import Line, Span
+
+
+class Said(NamedTuple):
+    """Something said about one container of a pod; `pod` "" = about nobody in particular."""
+
+    pod: str
+    container: str
+    text: str
+
+
+def refusal_lines(outcome: Outcome, width: int) -> Iterator[Line]:
+    """Every refusal with its sentence, and which containers were therefore not placed."""
+    for one in merged(map(_refusal, outcome.refused)):
+        head = Cell((Span("✗ ", "red"), Span(f"{one.pod}", "bold"), Span(f", container {one.container}: ")))
+        first, *more = fold(cell(head[1].text + head[2].text + one.text), width - 2)
+        rest = first[0].text.removeprefix(head[1].text)
+        yield Span("✗ ", "red"), Span(head[1].text, "bold"), Span(rest)
+        for line in more:
+            yield Span("  "), *line
+
+
+def _refusal(one: PodAnswer) -> Said:
+    refusal, container = one.answer, one.refused
+    assert isinstance(refusal, Refusal) and container is not None
+    others = not_placed(one)
+    therefore = f"; so the rest of its pod is not placed: {', '.join(others)}" if others else ""
+    return Said(one.uid, container.name, f"{refusal.sentence} ({refusal.kind}, {refusal.rule}){therefore}")
+
+
+def not_placed(one: PodAnswer) -> list[str]:
+    """The containers of a refused pod that were not refused themselves, but are not placed either."""
+    return [other.name for other in one.pod.containers if other is not one.refused]
+
+
+def note_lines(outcome: Outcome, width: int) -> Iterator[Line]:
+    """Everything worth saying: about containers, about a cut search, about the manifests."""
+    for one in merged(_notes(outcome)):
+        who = f"{one.pod}, container {one.container}: " if one.pod else ""
+        for at, line in enumerate(fold(cell(who + one.text), width - 2)):
+            yield Span("  " if at else "· ", "dim"), *line
+
+
+def _notes(outcome: Outcome) -> Iterator[Said]:
+    names = {held.container_id: (one.uid, held.name) for one, _ in outcome.started for held in one.requests}
+    for note in outcome.plan.notes:
+        who, _, text = note.partition(": ")
+        yield Said(*names[who], text) if who in names else Said("", "", note)
+    for one, start in outcome.started:
+        if not start.plan.optimal:
+            yield Said("", "", f"{one.uid}: {CUT}")
+    yield from (Said("", "", note) for note in outcome.notes)
+
+
+CUT = "the search budget cut the choice short, better CPUs may be free (policy: search_budget)"
+
+
+def merged(said: Iterable[Said]) -> list[Said]:
+    """The same things, in order of first appearance; the same about replicas that follow each other as one.
+
+    >>> merged([Said("a/w-0", "m", "x"), Said("a/w-0", "n", "y"), Said("a/w-1", "m", "x")])
+    [Said(pod='a/w-0..1', container='m', text='x'), Said(pod='a/w-0', container='n', text='y')]
+    """
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in said:
+        groups.setdefault((member(one.pod).stem, one.container, one.text), []).append(one.pod)
+    return [
+        Said(together(run).removeprefix("default/"), container, text)
+        for (_, container, text), pods in groups.items()
+        for run in runs(dict.fromkeys(pods), str, lambda _pod: None)
+    ]

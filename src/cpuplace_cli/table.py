@@ -1,0 +1,97 @@
+"""A table of text that fits a width: columns as wide as needed, long cells wrapped, the last column below if it must.
+
+Pure: rows of cells in, lines of spans out.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Final
+
+from cpuplace_cli.textmap import Line, Span, Style
+
+_GAP: Final = 2
+_LEAST: Final = 26
+"""Columns the last cell needs to stand beside the others."""
+_MOST: Final = 40
+"""Columns a cell but the last may take before it wraps."""
+_PIECE: Final = re.compile(r"[^\s,/]*[,/]?\s*")
+
+
+class Cell(tuple[Span, ...]):
+    """Some text in one or more styles; only the last span wraps."""
+
+    __slots__ = ()
+
+    @property
+    def width(self) -> int:
+        """Its columns on one line."""
+        return sum(len(span.text) for span in self)
+
+
+def cell(text: str, style: Style = "") -> Cell:
+    """A cell of one style."""
+    return Cell((Span(text, style),))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> list[Line]:
+    """The lines of a table; below its row, indented, stands a last cell that has no room beside the others.
+
+    >>> for line in table(["A", "WHY"], [[cell("one"), cell("two words")]], 40): print([span.text for span in line])
+    ['A  ', '  ', 'WHY']
+    ['one', '  ', 'two words']
+    """
+    titles = [cell(text, "dim") for text in head]
+    widths = [min(_MOST, max(row[at].width for row in (titles, *rows))) for at in range(len(head) - 1)]
+    left = sum(widths) + _GAP * len(widths)
+    beside = max((row[-1].width for row in rows), default=0) <= width - left or width - left >= _LEAST
+    lines = list(_row(titles if beside else titles[:-1], widths, width - left))
+    for row in rows:
+        lines += _row(row if beside else row[:-1], widths, width - left)
+        if not beside:
+            indent = " " * (min(widths[0], 4) + _GAP)
+            lines += [(Span(indent), *line) for line in fold(row[-1], width - len(indent))]
+    return lines
+
+
+def _row(cells: Sequence[Cell], widths: Sequence[int], room: int) -> Iterator[Line]:
+    columns = [fold(one, width) for one, width in zip(cells, [*widths, room], strict=False)]
+    for parts in zip_longest(*columns, fillvalue=Cell()):
+        line: list[Span] = []
+        for part, width in zip(parts, [*widths, 0], strict=False):
+            line += [*part, Span(" " * (max(0, width - part.width) + _GAP))]
+        yield _trimmed(line)
+
+
+def _trimmed(line: list[Span]) -> Line:
+    """A line without the empty spans, and the blanks, at its end."""
+    while line and not line[-1].text.strip() and isinstance(line[-1].style, str):
+        line.pop()
+    return tuple(span for span in line if span.text)
+
+
+def fold(one: Cell, width: int) -> list[Cell]:
+    """The cell in lines of at most `width`, cut after blanks, commas and slashes; later lines under its last span.
+
+    >>> [line[-1].text for line in fold(cell("0-3,8-11,16-19"), 9)]
+    ['0-3,8-11,', '16-19']
+    """
+    if one.width <= width:
+        return [one]
+    *first, last = one
+    indent = sum(len(span.text) for span in first)
+    texts = fold_text(last.text, max(width - indent, 1))
+    head = Cell((*first, Span(texts[0], last.style)))
+    return [head, *(Cell((Span(" " * indent), Span(text, last.style))) for text in texts[1:])]
+
+
+def fold_text(text: str, width: int) -> list[str]:
+    """A text in lines of at most `width`; a piece longer than that is cut anywhere."""
+    lines = [""]
+    for piece in _PIECE.findall(text):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [line.rstrip() for line in lines]
