@@ -68,7 +68,7 @@ class MappingTree:
 
     def _note(self, path: str) -> None:
         path = path.rstrip("/")
-        while path:
+        while True:
             folder, _, name = path.rpartition("/")
             known = self._names.get(folder)
             if known is not None:
