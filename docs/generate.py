@@ -197,17 +197,27 @@ def policy_table(members: list[Documented]) -> str:
 
 
 def rules_page() -> str:
-    """The table of rules that refusals name."""
+    """Kinds of container, rules, and the tuple of the preference: the tables the code itself walks."""
+    kinds = importlib.import_module("cpuplace.kinds").KINDS
     rules = importlib.import_module("cpuplace.rules").RULES
-    lines = [
-        "# Rules",
-        "",
-        "Refusals, explanations and tests name them by number.",
-        "",
-        "| | rule | |",
-        "|---|---|---|",
+    elements = importlib.import_module("cpuplace.preference").ELEMENTS
+    tables = [
+        ("Kinds of container", "First match wins.", [(one.name, one.when, one.kind.value) for one in kinds]),
+        (
+            "Rules",
+            "Refusals, explanations and tests name them by number.",
+            [(one.number, one.name, one.text) for one in rules],
+        ),
+        (
+            "Preference",
+            "The least tuple wins, element by element; some elements count only under a wish.",
+            [(str(place), f"`{one.name}`", one.doc) for place, one in enumerate(elements, 1)],
+        ),
     ]
-    lines += [f"| {rule.number} | {rule.name} | {cell(rule.text)} |" for rule in rules]
+    lines = ["# Rules"]
+    for title, intro, rows in tables:
+        lines += ["", f"## {title}", "", intro, "", "| | | |", "|---|---|---|"]
+        lines += ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
