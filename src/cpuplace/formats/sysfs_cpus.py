@@ -42,8 +42,8 @@ def read_rows(fields: Fields, nodes: Mapping[int, tuple[int, ...]], exist: int, 
     """One row for each CPU in `exist`; `nodes` says where each lies."""
     cpus = ids_of(exist)
     cores = _renumbered(_labels({cpu: _set_of(fields, cpu, _CORE) for cpu in cpus}, online))
-    package = _group(fields, cpus, online, _PACKAGE)
-    parts = [_group(fields, cpus, online, group) for group in (_DIE, _CLUSTER, _BOOK, _DRAWER)]
+    package = _group(fields, cpus, online, _PACKAGE, {})
+    parts = [_group(fields, cpus, online, group, package) for group in (_DIE, _CLUSTER, _BOOK, _DRAWER)]
     die, cluster, book, drawer = parts
     caches = _cache_sets(fields, cpus)
     l2, l3 = (_renumbered(_labels(caches[level], online)) for level in ("2", "3"))
@@ -107,20 +107,21 @@ def _renumbered(labels: Labels) -> dict[int, int]:
     return {cpu: order[label] for cpu, label in labels.items()}
 
 
-def _group(fields: Fields, cpus: Iterable[int], online: int, group: _Group) -> Labels:
-    """Groups by their sets, or by id where there are none; labels are the kernel's ids where they tell groups apart."""
+def _group(fields: Fields, cpus: Iterable[int], online: int, group: _Group, within: Labels) -> Labels:
+    """Groups by their sets, or by id (which may restart in each of `within`) where there are none.
+
+    Labels are the kernel's ids where those tell groups apart, else 0, 1, ... by lowest CPU.
+    """
     ids = {cpu: fields.number(f"{CPU}/cpu{cpu}/topology/{group.id_file}") for cpu in cpus}
     real = {cpu: one for cpu, one in ids.items() if one is not None and one >= 0}
-    # a die or cluster of -1 is none at all, while a package of -1 still has its siblings
-    asked = ids if group is _PACKAGE or group.id_file in ("book_id", "drawer_id") else real
+    asked = real if group in (_DIE, _CLUSTER) else ids  # -1 is no die or cluster, but a package, book or drawer
     labels = _labels({cpu: _set_of(fields, cpu, group.sets) for cpu in asked}, online)
     if not labels:
-        return real
-    pairs = {(label, real.get(cpu)) for cpu, label in labels.items()}
-    clear = None not in {one for _, one in pairs} and len(pairs) == len({a for a, _ in pairs}) == len(
-        {b for _, b in pairs}
-    )
-    return {cpu: real[cpu] for cpu in labels} if clear else _renumbered(labels)
+        first: dict[tuple[int | None, int], int] = {}
+        labels = {cpu: first.setdefault((within.get(cpu), one), cpu) for cpu, one in real.items()}
+    pairs = {(label, real.get(cpu, -1)) for cpu, label in labels.items()}
+    told_apart = len(pairs) == len({label for label, _ in pairs}) == len({one for _, one in pairs})
+    return {cpu: real[cpu] for cpu in labels} if told_apart and labels.keys() <= real.keys() else _renumbered(labels)
 
 
 def _cache_sets(fields: Fields, cpus: Iterable[int]) -> dict[str, dict[int, int]]:

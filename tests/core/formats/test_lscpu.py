@@ -14,6 +14,7 @@ TABLE = """# The following is the parsable format, which can be fed to other
 0,0,0,0,,0,0,0,0
 1,1,1,1,,1,1,1,1
 2,0,0,0,,0,0,0,0
+
 3,1,1,1,,1,1,1,1
 """
 

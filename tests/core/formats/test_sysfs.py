@@ -7,6 +7,7 @@ from hypothesis import given
 from core.formats.full_hosts import full_hosts
 from cpuplace.errors import BadInput
 from cpuplace.formats.sysfs import Files, Link, parse, render, wanted
+from cpuplace.formats.tree import follow
 from cpuplace.hardware import Device
 from cpuplace.idset import CpuSet
 from cpuplace.topology import Topology
@@ -121,6 +122,12 @@ def test_package_ids_that_repeat_are_counted_by_their_siblings() -> None:
 def test_package_ids_without_sets_group() -> None:
     host = parse(cpus(**{f"cpu{cpu}/topology/physical_package_id": str(cpu % 2 * 7) for cpu in range(4)}))
     assert [(package.id, str(package.cpus)) for package in host.packages] == [(0, "0,2"), (7, "1,3")]
+
+
+def test_die_ids_without_sets_restart_in_each_package() -> None:
+    ids = {f"cpu{cpu}/topology/physical_package_id": str(cpu // 2) for cpu in range(4)}
+    host = parse(cpus(**ids, **{f"cpu{cpu}/topology/die_id": "0" for cpu in range(4)}))
+    assert [str(die.cpus) for die in host.dies] == ["0-1", "2-3"]
 
 
 def test_a_die_of_minus_one_is_none() -> None:
@@ -241,6 +248,12 @@ def test_the_pci_parent_of_a_virtio_device() -> None:
     assert host.devices == (
         Device(name="eth0", kind="nic", pci="0000:00:05.0", node=0, local_cpus=CpuSet([0, 1]), queues=1),
     )
+
+
+def test_links_are_followed_by_name_alone() -> None:
+    assert follow("sys/a/b", "./../c//d") == "sys/c/d"
+    assert follow("sys/a", "../../../../../etc/passwd") == "etc/passwd"
+    assert follow("sys/a", "/sys/b") == "sys/b"
 
 
 def test_old_class_folders_have_a_device_link() -> None:
