@@ -23,6 +23,10 @@ _NODE_SETS: Final = 200
 """Up to so many sets of nodes are looked at one by one when their L3 groups have to be chosen too."""
 
 
+NodeSet = tuple[tuple[int, ...], tuple[int, ...]]
+"""Some nodes (ranks), and the positions of their L3 groups."""
+
+
 class Stride(NamedTuple):
     """Pairs of siblings whose ids lie equally far apart: the lower ids, and how far."""
 
@@ -36,15 +40,21 @@ class Straight:
     def __init__(self, host: HostMap, *, cores: bool, l3: bool) -> None:
         self.nodes = host.node_cpus
         self.paired = cores and host.widest_core == 2
-        self.cells = tuple(
-            tuple(cell.cpus for cell in cells) if l3 and host.l3s else (node,)
-            for node, cells in zip(host.node_cpus, host.cells, strict=True)
-        )
-        self.single_cells = all(len(cells) == 1 for cells in self.cells)
+        inside = [[cell.cpus for cell in cells] if l3 and host.l3s else [] for cells in host.cells]
+        inside = [cells or [node] for cells, node in zip(inside, host.node_cpus, strict=True)]
+        self.inside = tuple(map(tuple, inside))
+        self.cells = tuple(cpus for cells in inside for cpus in cells)
+        self.home = tuple(rank for rank, cells in enumerate(inside) for _ in cells)
+        self.single_cells = len(self.cells) == len(self.nodes)
+        self.widest_cell = max(cpus.bit_count() for cpus in self.cells)
+        self.single_nodes = [
+            ((rank,), tuple(at for at, home in enumerate(self.home) if home == rank)) for rank in range(len(self.nodes))
+        ]
         self._strides = _strides(host) if self.paired else ()
         self._host = host
         self._classes = _classes(host)
         self._levels: dict[int, list[list[tuple[int, ...]]] | None] = {}
+        self._sets: dict[int, list[list[NodeSet]] | None] = {}
 
     @staticmethod
     def of(host: HostMap, *, cores: bool = True, l3: bool = True) -> "Straight | None":
@@ -112,6 +122,23 @@ class Straight:
         cpus = sum(self.nodes[rank] for rank in ranks)
         return self._host.spread_of(sum(1 << rank for rank in ranks)), ranks_met(self._host.packages, cpus).bit_count()
 
+    def node_sets(self, size: int) -> list[list[NodeSet]] | None:
+        """The sets of `size` nodes, in groups of equal (distance, packages); None when there are too many."""
+        if size not in self._sets:
+            self._sets[size] = self._make_sets(size)
+        return self._sets[size]
+
+    def _make_sets(self, size: int) -> list[list[NodeSet]] | None:
+        levels = self.levels(size)
+        if levels is None or comb(len(self.nodes), size) > _NODE_SETS:
+            return None
+        return [[one for pick in picks for one in self._each_set(pick)] for picks in levels]
+
+    def _each_set(self, pick: tuple[int, ...]) -> Iterator[NodeSet]:
+        for parts in product(*(combinations(ranks, taken) for ranks, taken in zip(self._classes, pick, strict=True))):
+            ranks = tuple(rank for part in parts for rank in part)
+            yield ranks, tuple(at for at, home in enumerate(self.home) if home in ranks)
+
     @property
     def classes(self) -> tuple[tuple[int, ...], ...]:
         """The ranks of the nodes of each class of twins."""
@@ -166,41 +193,41 @@ class Answer(NamedTuple):
 _BROKEN: Final = 1 << 60
 _MISSING: Final = 40
 _HELD: Final = 20
+_RANK: Final = (1 << _HELD) - 1
 
 
 def straight_choice(way: Straight, free: int, count: int) -> Answer | None:
     """The best grant of `count` of the free CPUs (there are so many), None when it takes the long way.
 
-    Here one L3 group is enough. Nodes are looked at in the order of their free CPUs, so the first L3 group that needs
-    no broken core and no more cores than the count ends the search at the end of its row of equally full nodes.
+    Here one L3 group is enough. Nodes are looked at in the order of their free CPUs; so the first L3 group that needs
+    no broken core and no more cores than the count ends the search, but for those that equal it.
     """
     held = [(free & node).bit_count() for node in way.nodes]
-    room = [size for size in held if size >= count]
-    if not room:
-        return _many_nodes(way, free, count, held)
-    pairs = way.pairs(free) if way.paired else 0
-    half, odd = (count >> 1, count & 1) if way.paired else (0, 0)
+    room = [(size << _HELD) + rank for rank, size in enumerate(held) if size >= count]
+    if not room or count > way.widest_cell:
+        several = _Several(way, free, count, held)
+        return several.one_node() if room else several.many_nodes()
+    pairs, half, odd = (way.pairs(free), count >> 1, count & 1) if way.paired else (0, 0, 0)
     best, regions = 1 << 62, []
-    for size in sorted(set(room)):
-        if size << _HELD > best:
+    for code in sorted(room):
+        total = code & ~_RANK
+        if total > best:
             break
-        for rank, other in enumerate(held):
-            if other == size:
-                for cell in way.cells[rank]:
-                    region = free & cell
-                    inside = region.bit_count()
-                    if inside >= count:
-                        whole = (pairs & cell).bit_count()
-                        key = (size << _HELD) + inside
-                        if whole < half:
-                            key += half - whole << _MISSING
-                        elif odd and inside == 2 * whole:
-                            key += _BROKEN
-                        if key < best:
-                            best, regions = key, [region]
-                        elif key == best:
-                            regions.append(region)
-    return Answer(_least(way, regions, count)) if regions else _one_node(way, free, count, held)
+        for cell in way.inside[code & _RANK]:
+            region = free & cell
+            size = region.bit_count()
+            if size >= count:
+                key = total + size
+                whole = (pairs & cell).bit_count()
+                if whole < half:
+                    key += half - whole << _MISSING
+                elif odd and size == 2 * whole:
+                    key += _BROKEN
+                if key < best:
+                    best, regions = key, [region]
+                elif key == best:
+                    regions.append(region)
+    return Answer(_least(way, regions, count)) if regions else _Several(way, free, count, held).one_node()
 
 
 def _least(way: Straight, regions: list[int], count: int) -> int:
@@ -212,11 +239,6 @@ def _least(way: Straight, regions: list[int], count: int) -> int:
             if lower(other, grant):
                 grant = other
     return grant
-
-
-def _places(way: Straight, free: int, cells: Iterable[int]) -> list[Place]:
-    pairs = way.pairs(free)
-    return [(cpus, cpus.bit_count(), (pairs & cpus).bit_count()) for cpus in (free & cell for cell in cells) if cpus]
 
 
 class _Contest:
@@ -236,80 +258,104 @@ class _Contest:
             self.key, self.grant = key, found.grant
         self.cut |= found.cut
 
+    def bar(self, held: int) -> int:
+        """The worst quality with which nodes that have `held` free CPUs can still win or draw."""
+        better = self.key >> 40
+        size = self.key & 0xFFFFF if held << 20 == self.key & 0xFFFFF << 20 else 0xFFFFF
+        if held << 20 > self.key & 0xFFFFF << 20:
+            return (better << 20) - 1
+        return (better << 20) + size
+
     def answer(self) -> Answer | None:
         """The winner; None when nobody entered."""
         return Answer(self.grant, self.cut) if self.grant else None
 
 
 def _fewest(sizes: Iterable[int], count: int) -> int:
-    """How many of these it takes to hold `count`, the fullest first; 0 when all are not enough."""
-    held = 0
-    for taken, size in enumerate(sorted(sizes, reverse=True), 1):
+    """How many of these it takes to hold `count`, the fullest first; there are enough together."""
+    held = taken = 0
+    for size in sorted(sizes, reverse=True):
         held += size
+        taken += 1
         if held >= count:
-            return taken
-    return 0
+            break
+    return taken
 
 
-def _one_node(way: Straight, free: int, count: int, held: Sequence[int]) -> Answer | None:
-    """Several L3 groups of one node: as few as any node needs."""
-    rooms = [(size, _places(way, free, cells)) for size, cells in zip(held, way.cells, strict=True) if size >= count]
-    return _fewest_cells(way, rooms, count)
+class _Several:
+    """The cases in which one L3 group is not enough; `held` and `sizes`: free CPUs of each node and L3 group."""
 
+    def __init__(self, way: Straight, free: int, count: int, held: list[int]) -> None:
+        self._way, self._free, self._count = way, free, count
+        self._held = held
+        self._sizes = held if way.single_cells else [(free & cell).bit_count() for cell in way.cells]
+        self._pairs = way.pairs(free)
+        self._demand = Demand.of(count, paired=way.paired)
 
-def _fewest_cells(way: Straight, rooms: Sequence[tuple[int, list[Place]]], count: int) -> Answer | None:
-    """The best use of the fewest L3 groups in one of these regions; with each region its free CPUs."""
-    needs = [_fewest((place[1] for place in places), count) for _, places in rooms]
-    fewest = min(needs)
-    demand = Demand.of(count, paired=way.paired)
-    contest = _Contest()
-    for (held, places), need in sorted(zip(rooms, needs, strict=True), key=lambda room: room[0][0]):
-        if need == fewest and held << 20 <= contest.key:
-            contest.enter(best_subset([(places, need)], demand, lambda cpus: way.pick(cpus, count)), held)
-    return contest.answer()
+    def _pick(self, cpus: int) -> int:
+        return self._way.pick(cpus, self._count)
 
+    def _places(self, cells: Iterable[int]) -> list[Place]:
+        """The L3 groups (positions) that have free CPUs."""
+        free, pairs, sizes, cpus = self._free, self._pairs, self._sizes, self._way.cells
+        return [(free & cpus[at], sizes[at], (pairs & cpus[at]).bit_count()) for at in cells if sizes[at]]
 
-def _many_nodes(way: Straight, free: int, count: int, held: Sequence[int]) -> Answer | None:
-    """The fewest nodes, and of those sets the nearest that hold enough."""
-    levels = way.levels(_fewest(held, count))
-    if levels is None:
+    def one_node(self) -> Answer | None:
+        """Several L3 groups of one node: as few as any node needs."""
+        return self._fewest_cells(self._way.single_nodes)
+
+    def many_nodes(self) -> Answer | None:
+        """The fewest nodes, and of those sets the nearest that hold enough."""
+        size = _fewest(self._held, self._count)
+        if self._way.single_cells:
+            return self._nodes_as_places(size)
+        for level in self._way.node_sets(size) or ():
+            found = self._fewest_cells(level)
+            if found:
+                return found
         return None
-    tops = [list(accumulate(sorted((held[rank] for rank in ranks), reverse=True), initial=0)) for ranks in way.classes]
-    for picks in levels:
-        fitting = [pick for pick in picks if sum(top[taken] for top, taken in zip(tops, pick, strict=True)) >= count]
-        if fitting:
-            search = _nodes_as_places if way.single_cells else _node_sets
-            return search(way, free, count, fitting)
-    return None
 
+    def _fewest_cells(self, sets: Sequence[NodeSet]) -> Answer | None:
+        """The best use of the fewest L3 groups in one of these sets of nodes; None when none holds enough."""
+        held, sizes, count = self._held, self._sizes, self._count
+        rooms = []
+        for ranks, cells in sets:
+            total = sum([held[rank] for rank in ranks])
+            if total >= count:
+                rooms.append((_fewest([sizes[at] for at in cells], count), total, cells))
+        fewest = min(rooms)[0] if rooms else 0
+        contest = _Contest()
+        for need, total, cells in sorted(rooms):
+            if need > fewest or total << 20 > contest.key:
+                break
+            contest.enter(
+                best_subset([(self._places(cells), need)], self._demand, self._pick, contest.bar(total)), total
+            )
+        return contest.answer()
 
-def _nodes_as_places(way: Straight, free: int, count: int, picks: Sequence[tuple[int, ...]]) -> Answer | None:
-    """Which nodes, when a node is one L3 group or has none that counts."""
-    demand = Demand.of(count, paired=way.paired)
-    places = [_places(way, free, [way.nodes[rank] for rank in ranks]) for ranks in way.classes]
-    contest = _Contest()
-    for pick in picks:
-        groups: list[Group] = [(one, taken) for one, taken in zip(places, pick, strict=True) if taken]
-        contest.enter(best_subset(groups, demand, lambda cpus: way.pick(cpus, count)), 0)
-    return contest.answer()
-
-
-def _node_sets(way: Straight, free: int, count: int, picks: Sequence[tuple[int, ...]]) -> Answer | None:
-    """Which nodes and which of their L3 groups: every set of nodes that holds enough, one by one."""
-    sizes = [prod(comb(len(ranks), taken) for ranks, taken in zip(way.classes, pick, strict=True)) for pick in picks]
-    if sum(sizes) > _NODE_SETS:
+    def _nodes_as_places(self, size: int) -> Answer | None:
+        """Which nodes, when a node is one L3 group or has none that counts."""
+        classes, held = self._way.classes, self._held
+        tops = [[0, *accumulate(sorted([held[rank] for rank in ranks], reverse=True))] for ranks in classes]
+        for picks in self._way.levels(size) or ():
+            most = [sum([top[taken] for top, taken in zip(tops, pick, strict=True)]) for pick in picks]
+            fitting = [pick for pick, total in zip(picks, most, strict=True) if total >= self._count]
+            if fitting:
+                return self._best_pick(fitting)
         return None
-    places = [_places(way, free, cells) for cells in way.cells]
-    held = [sum(place[1] for place in inside) for inside in places]
-    rooms = []
-    for nodes in _each_set(way, picks):
-        size = sum(held[rank] for rank in nodes)
-        if size >= count:
-            rooms.append((size, [place for rank in nodes for place in places[rank]]))
-    return _fewest_cells(way, rooms, count)
+
+    def _best_pick(self, picks: Sequence[tuple[int, ...]]) -> Answer | None:
+        contest = _Contest()
+        for pick in picks:
+            chosen = zip(self._way.classes, pick, strict=True)
+            groups: list[Group] = [(self._places(ranks), taken) for ranks, taken in chosen if taken]
+            if contest.key == self._count and _above(contest.grant, groups):
+                continue  # it could only draw, and lose by ids
+            contest.enter(best_subset(groups, self._demand, self._pick, contest.bar(0)), 0)
+        return contest.answer()
 
 
-def _each_set(way: Straight, picks: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
-    for pick in picks:
-        for parts in product(*(combinations(ranks, taken) for ranks, taken in zip(way.classes, pick, strict=True))):
-            yield tuple(rank for part in parts for rank in part)
+def _above(grant: int, groups: Sequence[Group]) -> bool:
+    """Whether every CPU of these places is above the lowest of the grant."""
+    low = grant & -grant
+    return all(place[0] & -place[0] > low for places, _ in groups for place in places)

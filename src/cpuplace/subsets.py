@@ -92,7 +92,9 @@ _MASK: Final = (1 << _SIZE) - 1
 def _listed(places: Sequence[Place], taken: int, demand: Demand, pick: Pick, bar: int) -> Best | None:
     """Every subset's sums (pairs << 20 | size) at once; those of the best quality are picked from and compared."""
     values = [place[2] << _SIZE | place[1] for place in places]
-    sums = [one + two for one, two in combinations(values, 2)] if taken == 2 else [*map(sum, combinations(values, taken))]
+    sums = (
+        [one + two for one, two in combinations(values, 2)] if taken == 2 else [*map(sum, combinations(values, taken))]
+    )
     enough = [one for one in sums if one & _MASK >= demand.asked]
     if not enough:
         return None
