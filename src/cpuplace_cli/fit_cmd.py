@@ -17,6 +17,7 @@ from cpuplace.state import HostState
 from cpuplace_cli.command import new_command
 from cpuplace_cli.drawing import summary
 from cpuplace_cli.looks import printable
+from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
 from cpuplace_cli.options import HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.replicas import runs, together
@@ -36,9 +37,7 @@ cpuplace fit worker.yaml --host live --state monday.json
 
 @app.default
 def fit_command(
-    *manifests: Annotated[
-        str, Parameter(help="Kubernetes manifests (YAML or JSON), folders of them, or - for standard input.")
-    ],
+    *manifests: ManifestsArgument,
     host: HostOption | None = None,
     policy: PolicyOption = None,
     state: StateOption = None,
@@ -48,14 +47,11 @@ def fit_command(
     no_color: NoColorOption = False,
 ) -> int:
     """Count how many more of a pod fit, and say which wish or rule stops the next one."""
-    if not manifests:
-        raise BadInput("no manifest given", source="fit", hint="cpuplace fit pod.yaml --host vm-2cpu")
     if limit < 1:
         raise BadInput(f"must be at least 1, not {limit}", source="--limit")
-    from cpuplace_k8s.files import read_files
-
+    pods = read_pods(manifests, "fit").pods
     start = load_situation(host, policy, state)
-    answers = [_answer(start, pods, limit) for pods in _templates(read_files(manifests).pods)]
+    answers = [_answer(start, replicas, limit) for replicas in _templates(pods)]
     if output == "json":
         emit_json({"host": start.topology.name, "fits": [_data(one) for one in answers]})
     else:

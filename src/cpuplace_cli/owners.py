@@ -1,13 +1,16 @@
 """Who owns CPUs, in words for a legend: a container, a pod with a pin, or many replicas together."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from cpuplace.idset import CpuSet
 from cpuplace.request import Kind
 from cpuplace.state import Assignment, HostState
 from cpuplace_cli.replicas import MANY, member, runs, together
 
-_KIND_WORDS = {Kind.PINNED: " (pinned)", Kind.PINNED_SHARED: " (pinned, shared)", Kind.UNMANAGED: " (unmanaged)"}
+_OBVIOUS: Final = "default/"
+"""The namespace that goes without saying, as for kubectl."""
+_KIND_WORDS: Final = {Kind.PINNED: " (pinned)", Kind.PINNED_SHARED: " (pinned, shared)", Kind.UNMANAGED: " (unmanaged)"}
 
 
 def owner_labels(state: HostState) -> dict[str, str]:
@@ -27,12 +30,13 @@ def owner_labels(state: HostState) -> dict[str, str]:
     for one in holders:
         if one.kind is not Kind.INTEGER:
             pins.setdefault((one.request.pod, one.cpus), []).append(one)
-    return {
+    labels = {
         one.container_id: many.get(one.container_id, one.container_id)
         if one.kind is Kind.INTEGER
         else _label(pins[one.request.pod, one.cpus])
         for one in holders
     }
+    return {key: label.removeprefix(_OBVIOUS) for key, label in labels.items()}
 
 
 def _label(members: list[Assignment]) -> str:

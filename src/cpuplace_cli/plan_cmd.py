@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cpuplace.errors import BadInput
-from cpuplace.refusal import Refusal
 from cpuplace_cli.command import new_command
+from cpuplace_cli.looks import printable
+from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
 from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
 from cpuplace_cli.plan_outcome import Outcome, plan_pods
@@ -18,10 +18,10 @@ app = new_command(
     "plan",
     """
 cpuplace plan examples/mixed-workload.yaml --host amd-epyc-7742-2s-nps4
-cpuplace plan examples/numa-wishes.yaml --host intel-xeon-8480-2s-snc4 --explain
-cpuplace plan monday.yaml --host live --save-state monday.json
-cpuplace plan tuesday.yaml --host live --state monday.json --save-state tuesday.json
-kubectl get pods -A -o yaml | cpuplace plan - --host vm-2cpu -o json
+cpuplace plan examples/isolate.yaml --host vm-2cpu --explain
+cpuplace plan monday.yaml --save-state now.json
+cpuplace plan tuesday.yaml --state now.json --save-state now.json
+kubectl get pods -A -o yaml | cpuplace plan - --host server7.tar.gz
 """,
     notes="Exit code 1 when something was refused, 2 for bad input. Without --host it is this machine.",
 )
@@ -29,9 +29,7 @@ kubectl get pods -A -o yaml | cpuplace plan - --host vm-2cpu -o json
 
 @app.default
 def plan(
-    *manifests: Annotated[
-        str, Parameter(help="Kubernetes manifests (YAML or JSON), folders of them, or - for standard input.")
-    ],
+    *manifests: ManifestsArgument,
     host: HostOption | None = None,
     policy: PolicyOption = None,
     state: StateOption = None,
@@ -47,12 +45,8 @@ def plan(
 
     Pods are placed in file order, replicas from 0 on; a pod of which one container is refused is not placed at all.
     """
-    if not manifests:
-        raise BadInput("no manifest given", source="plan", hint="cpuplace plan pod.yaml --host vm-2cpu")
-    from cpuplace_k8s.files import read_files
-
+    read = read_pods(manifests, "plan")
     start = load_situation(host, policy, state)
-    read = read_files(manifests)
     outcome = plan_pods(start, read.pods, read.notes)
     if save_state is not None:
         _save(outcome, save_state)
@@ -88,6 +82,7 @@ def _picture(outcome: Outcome) -> str:
 
 def _tell_refusals(outcome: Outcome) -> None:
     """The picture cannot show who is not in it."""
-    for one in outcome.refused:
-        if isinstance(one.answer, Refusal):
-            sys.stderr.write(f"cpuplace: refused: {' '.join(str(one.answer).split())}\n")
+    from cpuplace_cli.plan_said import refusals
+
+    for one in refusals(outcome):
+        sys.stderr.write(f"cpuplace: refused: {printable(f'{one.pod}, container {one.container}: {one.text}')}\n")

@@ -5,21 +5,37 @@ from typing import Any, Final
 
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.preference import ELEMENTS
-from cpuplace_cli.table import Cell, cell, fold, table
+from cpuplace_cli.plan_outcome import Outcome
+from cpuplace_cli.plan_said import Said, merged
+from cpuplace_cli.table import Cell, cell, fold, fold_text, table
 from cpuplace_cli.textmap import Line, Span
 
 _INDENT: Final = "    "
 _DOCS: Final = {element.name: element.doc for element in ELEMENTS} | {"ids": "the lowest ids"}
 
 
-def explain_lines(explanation: Explanation, width: int) -> Iterator[Line]:
-    """Each reason with its candidates, the winner marked; equal reasons of several containers are said once each."""
-    for reason in explanation.reasons:
-        yield from fold(
-            Cell((Span(reason.container_id, "bold"), Span(f"  {reason.rule}  "), Span(reason.sentence))), width
-        )
+def explain_lines(outcome: Outcome, width: int) -> Iterator[Line]:
+    """Each reason with its candidates, the winner marked; the same reason of several replicas once."""
+    names = {one.container_id: (answer.uid, one.name) for answer in outcome.pods for one in answer.requests}
+    reasons = [(Said(*names[one.container_id], _text(one)), one) for one in outcome.plan.explain().reasons]
+    plain = merged(said for said, one in reasons if not one.considered)
+    for said, reason in reasons:
         if reason.considered:
+            yield from _head(merged([said])[0], width)
             yield from _candidates(reason, width)
+    for said in plain:
+        yield from _head(said, width)
+
+
+def _text(reason: Reason) -> str:
+    return f"{reason.rule}  {reason.sentence}"
+
+
+def _head(said: Said, width: int) -> Iterator[Line]:
+    name = f"{said.pod}/{said.container}"
+    first, *more = fold_text(f"{name}  {said.text}", width)
+    yield Span(name, "bold"), Span(first.removeprefix(name))
+    yield from ((Span(f"{_INDENT}{text}"),) for text in more)
 
 
 def _candidates(reason: Reason, width: int) -> Iterator[Line]:
@@ -29,7 +45,7 @@ def _candidates(reason: Reason, width: int) -> Iterator[Line]:
     apart = [name for name in names if len({row[name] for row in rows}) > 1]
     same = [f"{name} {rows[0][name]}" for name in names if name not in apart]
     cells = [_row(one, row, apart) for one, row in zip(reason.considered, rows, strict=True)]
-    for line in table(["", "CPUS", *apart, ""], cells, width - len(_INDENT)):
+    for line in table(["", "CPUS", *apart], cells, width - len(_INDENT)):
         yield Span(_INDENT), *line
     if same:
         yield from _indented(f"alike: {', '.join(same)}", width)
@@ -44,7 +60,7 @@ def _measures(one: Considered) -> dict[str, object]:
 def _row(one: Considered, measures: dict[str, object], apart: Sequence[str]) -> list[Cell]:
     style = "bold" if one.won else "dim"
     texts = [str(measures[name]).rjust(len(name)) for name in apart]
-    return [cell("*" if one.won else " "), cell(str(one.cpus), style), *(cell(text, style) for text in texts), cell("")]
+    return [cell("*" if one.won else " "), cell(str(one.cpus), style), *(cell(text, style) for text in texts)]
 
 
 def _indented(text: str, width: int) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 """The rows of a plan's table: one a container, replicas that differ in nothing else as one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from attrs import evolve, frozen
 
@@ -13,7 +13,9 @@ from cpuplace_cli.plan_outcome import Outcome
 from cpuplace_cli.plan_why import memory_text, why_of, why_of_many
 from cpuplace_cli.replicas import MANY, runs, together
 
-_FALLBACK_RULES = {Kind.SHARED: "R5", Kind.UNMANAGED: "K0"}
+_LONG: Final = 22
+"""Letters of a CPU list of many replicas."""
+_FALLBACK_RULES: Final = {Kind.SHARED: "R5", Kind.UNMANAGED: "K0"}
 
 
 @frozen(slots=True, kw_only=True)
@@ -121,7 +123,7 @@ class _Rows:
         return evolve(
             row,
             count=f"{len(entries)} x {len(held[0].cpus)}",
-            cpus=str(cpus),
+            cpus=_cut(str(cpus)),
             memory=memory_text(_union(one.mems for one in held), _union(one.preferred for one in held)),
             why=why_of_many(self._state, held),
         )
@@ -129,6 +131,11 @@ class _Rows:
     def _why(self, entry: Entry) -> str:
         words = why_of(self._state, entry.held)
         return f"there already: {words}" if entry.there_already else words
+
+
+def _cut(cpus: str) -> str:
+    """The beginning of a list that is too long for a line: the map and `--all` show the rest."""
+    return cpus if len(cpus) <= _LONG else f"{cpus[: _LONG - 2].rpartition(',')[0]},…"
 
 
 def _union(sets: Iterable[NodeSet | None]) -> NodeSet | None:

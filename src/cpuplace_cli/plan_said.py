@@ -1,13 +1,16 @@
 """What a plan says beside its table: refusals and notes, those of equal replicas as one."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cpuplace.refusal import Refusal
 from cpuplace_cli.plan_outcome import Outcome, PodAnswer
 from cpuplace_cli.replicas import member, runs, together
-from cpuplace_cli.table import Cell, cell, fold
+from cpuplace_cli.table import fold_text
 from cpuplace_cli.textmap import Line, Span
+
+
+_CUT: Final = "the search budget cut the choice short, better CPUs may be free (policy: search_budget)"
 
 
 class Said(NamedTuple):
@@ -18,15 +21,17 @@ class Said(NamedTuple):
     text: str
 
 
-def refusal_lines(outcome: Outcome, width: int) -> Iterator[Line]:
+def refusals(outcome: Outcome) -> list[Said]:
     """Every refusal with its sentence, and which containers were therefore not placed."""
-    for one in merged(map(_refusal, outcome.refused)):
-        head = Cell((Span("✗ ", "red"), Span(f"{one.pod}", "bold"), Span(f", container {one.container}: ")))
-        first, *more = fold(cell(head[1].text + head[2].text + one.text), width - 2)
-        rest = first[0].text.removeprefix(head[1].text)
-        yield Span("✗ ", "red"), Span(head[1].text, "bold"), Span(rest)
-        for line in more:
-            yield Span("  "), *line
+    return merged(map(_refusal, outcome.refused))
+
+
+def refusal_lines(outcome: Outcome, width: int) -> Iterator[Line]:
+    """The refusals for people."""
+    for one in refusals(outcome):
+        first, *more = fold_text(f"{one.pod}, container {one.container}: {one.text}", width - 2)
+        yield Span("✗ ", "red"), Span(first[: len(one.pod)], "bold"), Span(first[len(one.pod) :])
+        yield from ((Span(f"  {text}"),) for text in more)
 
 
 def _refusal(one: PodAnswer) -> Said:
@@ -45,9 +50,10 @@ def not_placed(one: PodAnswer) -> list[str]:
 def note_lines(outcome: Outcome, width: int) -> Iterator[Line]:
     """Everything worth saying: about containers, about a cut search, about the manifests."""
     for one in merged(_notes(outcome)):
-        who = f"{one.pod}, container {one.container}: " if one.pod else ""
-        for at, line in enumerate(fold(cell(who + one.text), width - 2)):
-            yield Span("  " if at else "· ", "dim"), *line
+        who = f"{one.pod}, container {one.container}: " if one.container else f"{one.pod}: " if one.pod else ""
+        first, *more = fold_text(who + one.text, width - 2)
+        yield Span("· ", "dim"), Span(first)
+        yield from ((Span(f"  {text}"),) for text in more)
 
 
 def _notes(outcome: Outcome) -> Iterator[Said]:
@@ -57,11 +63,8 @@ def _notes(outcome: Outcome) -> Iterator[Said]:
         yield Said(*names[who], text) if who in names else Said("", "", note)
     for one, start in outcome.started:
         if not start.plan.optimal:
-            yield Said("", "", f"{one.uid}: {CUT}")
+            yield Said(one.uid, "", _CUT)
     yield from (Said("", "", note) for note in outcome.notes)
-
-
-CUT = "the search budget cut the choice short, better CPUs may be free (policy: search_budget)"
 
 
 def merged(said: Iterable[Said]) -> list[Said]:

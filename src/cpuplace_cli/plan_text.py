@@ -35,7 +35,7 @@ def plan_lines(outcome: Outcome, width: int, wanted: Wanted) -> Iterator[Line]:
         yield from _table(rows, width)
         yield ()
     if wanted.explain and rows:
-        yield from _titled("why", list(explain_lines(outcome.plan.explain(), width)))
+        yield from _titled("why", list(explain_lines(outcome, width)))
     yield from _titled("refused", list(refusal_lines(outcome, width)))
     yield from _titled("notes", list(note_lines(outcome, width)))
     yield from render(drawing, width)

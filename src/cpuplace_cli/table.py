@@ -11,10 +11,12 @@ from typing import Final
 from cpuplace_cli.textmap import Line, Span, Style
 
 _GAP: Final = 2
-_LEAST: Final = 26
-"""Columns the last cell needs to stand beside the others."""
-_MOST: Final = 40
-"""Columns a cell but the last may take before it wraps."""
+_LEAST: Final = 12
+"""Columns the last cell needs to stand beside the others at all."""
+_SHARE: Final = 4
+"""A cell but the last wraps when it takes more than this part of the width."""
+_NARROW: Final = 20
+"""Columns that every cell may take."""
 _PIECE: Final = re.compile(r"[^\s,/]*[,/]?\s*")
 
 
@@ -35,31 +37,39 @@ def cell(text: str, style: Style = "") -> Cell:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> list[Line]:
-    """The lines of a table; below its row, indented, stands a last cell that has no room beside the others.
+    """The lines of a table; the last cell stands below its row, indented, where that takes fewer lines.
 
     >>> for line in table(["A", "WHY"], [[cell("one"), cell("two words")]], 40): print([span.text for span in line])
     ['A  ', '  ', 'WHY']
     ['one', '  ', 'two words']
     """
     titles = [cell(text, "dim") for text in head]
-    widths = [min(_MOST, max(row[at].width for row in (titles, *rows))) for at in range(len(head) - 1)]
-    left = sum(widths) + _GAP * len(widths)
-    beside = max((row[-1].width for row in rows), default=0) <= width - left or width - left >= _LEAST
-    lines = list(_row(titles if beside else titles[:-1], widths, width - left))
+    most = max(_NARROW, width // _SHARE)
+    widths = [min(most, max(row[at].width for row in (titles, *rows))) for at in range(len(head) - 1)]
+    room = width - sum(widths) - _GAP * len(widths)
+    below = _below(titles, rows, widths, width)
+    if room < _LEAST:
+        return below
+    beside = [line for row in (titles, *rows) for line in _row(row, [*widths, room])]
+    return min(beside, below, key=len)
+
+
+def _below(titles: Sequence[Cell], rows: Sequence[Sequence[Cell]], widths: Sequence[int], width: int) -> list[Line]:
+    """The table with every last cell on lines of its own."""
+    indent = " " * (min(widths[0], 4) + _GAP)
+    lines = list(_row(titles[:-1], widths))
     for row in rows:
-        lines += _row(row if beside else row[:-1], widths, width - left)
-        if not beside:
-            indent = " " * (min(widths[0], 4) + _GAP)
-            lines += [(Span(indent), *line) for line in fold(row[-1], width - len(indent))]
+        lines += _row(row[:-1], widths)
+        lines += [(Span(indent), *line) for line in fold(row[-1], width - len(indent))]
     return lines
 
 
-def _row(cells: Sequence[Cell], widths: Sequence[int], room: int) -> Iterator[Line]:
-    columns = [fold(one, width) for one, width in zip(cells, [*widths, room], strict=False)]
+def _row(cells: Sequence[Cell], widths: Sequence[int]) -> Iterator[Line]:
+    columns = [fold(one, width) for one, width in zip(cells, widths, strict=True)]
     for parts in zip_longest(*columns, fillvalue=Cell()):
         line: list[Span] = []
-        for part, width in zip(parts, [*widths, 0], strict=False):
-            line += [*part, Span(" " * (max(0, width - part.width) + _GAP))]
+        for part, width in zip(parts, widths, strict=True):
+            line += [*part, Span(" " * (width - part.width + _GAP))]
         yield _trimmed(line)
 
 

@@ -19,7 +19,8 @@ cpuplace topology
 cpuplace topology --host amd-epyc-9965-2s --width 160
 cpuplace topology --host intel-i7-1370p -o svg > laptop.svg
 """,
-    notes="Without --host it is this machine. -o json prints what --host FILE.json reads; with --state, who owns what.",
+    notes="Without --host it is this machine, or the one that --state was saved for when the catalogue has it.\n"
+    "-o json prints what --host FILE.json reads; with --state, who owns what.",
 )
 
 
@@ -36,7 +37,7 @@ def topology(
 
     Without --host it is this machine. `-o json` prints what --host FILE.json reads.
     """
-    picture = _picture("live" if host is None else host, state)
+    picture = _picture(host, state)
     if output == "json":
         _emit_data(picture, alone=state is None)
     elif output == "svg":
@@ -48,13 +49,12 @@ def topology(
     return 0
 
 
-def _picture(host: str, state: Path | None) -> Picture:
-    topology = load_host(host)
+def _picture(host: str | None, state: Path | None) -> Picture:
     if state is None:
-        return Picture(host=topology)
-    from cpuplace.formats import state as state_format
+        return Picture(host=load_host("live" if host is None else host))
+    from cpuplace_cli.situation import load_situation
 
-    return picture_of(state_format.parse(state.read_bytes(), topology, source=str(state)))
+    return picture_of(load_situation(host, None, state))
 
 
 def _emit_data(picture: Picture, *, alone: bool) -> None:

@@ -188,10 +188,9 @@ def _check_host(field: Field, topology: Topology) -> None:
     for name, words in _SHAPE.items():
         saved = field.need(name).value
         if saved != ours[name]:
-            other = f" {ours['name']}" if topology.name else ""
             raise field.need(name).bad(
-                f"was saved for another host: {words} were {_short(saved)}, on this host{other} they are "
-                f"{_short(ours[name])}",
+                f"was saved for another host: {words} were {_short(saved)}, on "
+                f"{topology.name or 'this host'} they are {_short(ours[name])}",
                 f"it was saved for {field.maybe('name', Field.text, '') or 'a host without a name'}",
             )
 
