@@ -15,6 +15,7 @@ from cpuplace.formats.sysfs import Link
 from cpuplace.formats.tree import Tree
 from cpuplace_linux.read_host import open_tree
 
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _FOLDER: Final = re.compile(r"(?:cpu|node)[0-9]+", re.ASCII)
 
 
@@ -58,17 +59,30 @@ def capture(
     """
     recorder = Recorder(open_tree(path_in))
     sysfs.read(recorder)
+    files = nameless(recorder.files)
     out = Path(out_path)
     try:
         with out.open("wb" if overwrite else "xb") as file:
-            file.write(packed(recorder.files))
+            file.write(packed(files))
     except FileExistsError:
         raise BadInput(
             "the file exists", source=str(out), hint="choose another name, or overwrite it on purpose"
         ) from None
     except OSError as error:
         raise BadInput(f"cannot be written: {error.strerror}", source=str(out)) from None
-    return tuple(sorted(recorder.files))
+    return tuple(sorted(files))
+
+
+def nameless(files: Mapping[str, str | Link]) -> dict[str, str | Link]:
+    """The same files with every UUID in a path or link (virtual buses have them) replaced by a counted one."""
+    links = [text for text in files.values() if isinstance(text, Link)]
+    found = sorted({uuid for text in (*files, *links) for uuid in _UUID.findall(text)})
+    number = {uuid: f"00000000-0000-0000-0000-{place:012}" for place, uuid in enumerate(found)}
+
+    def hide(text: str) -> str:
+        return _UUID.sub(lambda match: number[match[0]], text)
+
+    return {hide(path): Link(hide(text)) if isinstance(text, Link) else text for path, text in files.items()}
 
 
 def packed(files: Mapping[str, str | Link]) -> bytes:

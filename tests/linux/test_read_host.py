@@ -248,6 +248,23 @@ def test_a_capture_holds_no_owner_and_no_time(folder: Path, tmp_path: Path) -> N
         assert {(one.uid, one.gid, one.uname, one.gname, one.mtime) for one in tar} == {(0, 0, "", "", 0)}
 
 
+def test_a_capture_hides_what_names_the_host(tmp_path: Path) -> None:
+    bus = "sys/devices/LNXSYSTM:00/VMBUS:00/f8b3781a-1e82-4818-a1c3-63d806ec15bb"
+    usb = f"sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/net/{(mac := 'enx001122aabbcc')}"
+    files = FILES | {
+        f"{bus}/numa_node": "0",
+        "sys/class/net/eth7": Link(f"../../../{bus}/net/eth7"),
+        f"sys/class/net/{mac}": Link(f"../../../{usb}"),
+    }
+    path = tarred(tmp_path / "a.tar.gz", files)
+    paths = captured_by(path, tmp_path / "b.tar.gz")
+    assert read_host(tmp_path / "b.tar.gz") == read_host(path)
+    assert [device.name for device in read_host(path).devices] == ["eth0", "eth7"]
+    with tarfile.open(tmp_path / "b.tar.gz") as tar:
+        names = [*paths, *(one.linkname for one in tar)]
+    assert not [name for name in names if mac in name or "f8b3781a" in name]
+
+
 def test_the_recorder_answers_as_its_tree(folder: Path) -> None:
     tree = open_tree(folder)
     recorder = Recorder(tree)

@@ -32,7 +32,7 @@ _WANTED: Final = re.compile(
     r"|cache/[^/]+/(?:level|type|shared_cpu_list|shared_cpu_map)))"
     r"|sys/devices/system/node/(?:possible"
     r"|node[0-9]+/(?:|cpulist|cpumap|distance|meminfo|hugepages/hugepages-[0-9]+kB/nr_hugepages))"
-    r"|sys/class/(?:net|infiniband|nvme|block|drm|mic)/[^/]+(?:/device)?"
+    r"|sys/class/(?:net|infiniband|nvme|block|drm|mic)/(?!enx[0-9a-f]{12}\b)[^/]+(?:/device)?"
     r"|sys/bus/pci/devices/[^/]+"
     r"|sys/(?:devices|class|bus/pci/devices)/(?:[^/]+/)*(?:numa_node|local_cpulist|local_cpus|class|vendor|queue_count"
     r"|queues/rx-[0-9]+/rps_cpus|mq/[0-9]+/cpu_list)"

@@ -20,14 +20,15 @@ _PCI: Final = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASC
 _PCI_FOLDER: Final = "sys/bus/pci/devices"
 
 _CLASSES: Final = (
-    ("net", re.compile(r".+"), "nic"),
+    ("net", re.compile(r"(?!enx[0-9a-f]{12}$).+"), "nic"),
     ("infiniband", re.compile(r".+"), "ib"),
     ("nvme", re.compile(r"nvme[0-9]+"), "nvme"),
     ("block", re.compile(r".+"), "block"),
     ("drm", re.compile(r"card[0-9]+"), "gpu"),
     ("mic", re.compile(r"mic[0-9]+"), "other"),
 )
-"""sys/class folder, the names in it that are devices, our kind."""
+"""sys/class folder, the names in it that are devices, our kind. USB NICs whose name is their MAC address are
+left out: they are of no use for placing, and a capture must not carry such names."""
 
 
 def read_devices(fields: Fields, exist: int, nodes: Container[int]) -> list[Device]:
