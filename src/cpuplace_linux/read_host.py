@@ -14,7 +14,7 @@ from cpuplace_linux.tarball import read_tar
 def read_host(path: str | os.PathLike[str] = "/", *, name: str = "") -> Topology:
     """What the host at `path` is: "/" is the live one; else a folder that holds sys/ (or is one), or a tar file of it.
 
-    About 50 us a CPU and 300 us a device when live. Raises BadInput, with the path and the file in it, for
+    About half a millisecond a CPU or device when live. Raises BadInput, with the path and the file in it, for
     anything that is no such thing.
 
     >>> read_host().online.min >= 0

@@ -45,8 +45,9 @@ def read_rows(fields: Fields, nodes: Mapping[int, tuple[int, ...]], exist: int, 
     package = _group(fields, cpus, online, _PACKAGE, {})
     parts = [_group(fields, cpus, online, group, package) for group in (_DIE, _CLUSTER, _BOOK, _DRAWER)]
     die, cluster, book, drawer = parts
-    caches = _cache_sets(fields, cpus)
-    l2, l3 = (_renumbered(_labels(caches[level], online)) for level in ("2", "3"))
+    die = die if _whole(die, cores, online) and _whole(package, die, online) else {}
+    caches = [_renumbered(_labels(sets, online)) for sets in _cache_sets(fields, cpus)]
+    l2, l3 = (groups if _whole(groups, cores, online) else {} for groups in caches)
     capacity = {cpu: fields.number(f"{CPU}/cpu{cpu}/cpu_capacity") for cpu in cpus}
     max_khz = {cpu: _max_khz(fields, cpu) for cpu in cpus}
     kinds = _kinds(fields, capacity, max_khz)
@@ -124,8 +125,14 @@ def _group(fields: Fields, cpus: Iterable[int], online: int, group: _Group, with
     return {cpu: real[cpu] for cpu in labels} if told_apart and labels.keys() <= real.keys() else _renumbered(labels)
 
 
-def _cache_sets(fields: Fields, cpus: Iterable[int]) -> dict[str, dict[int, int]]:
-    """Level "2" and "3" -> CPU -> the CPUs it shares that data cache with."""
+def _whole(groups: Labels, parts: Labels, online: int) -> bool:
+    """Whether each online part lies in one group; guests are shown caches and dies that split their cores."""
+    pairs = {(part, groups.get(cpu)) for cpu, part in parts.items() if online >> cpu & 1}
+    return len(pairs) == len({part for part, _ in pairs})
+
+
+def _cache_sets(fields: Fields, cpus: Iterable[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """For level 2 and level 3: CPU -> the CPUs it shares that data cache with."""
     found: dict[str, dict[int, int]] = {"2": {}, "3": {}}
     for cpu in cpus:
         folder = f"{CPU}/cpu{cpu}/cache"
@@ -134,7 +141,7 @@ def _cache_sets(fields: Fields, cpus: Iterable[int]) -> dict[str, dict[int, int]
             if sets is not None and fields.tree.text(f"{folder}/{name}/type") != "Instruction":
                 shared = fields.first_set(f"{folder}/{name}", ("shared_cpu_list", "shared_cpu_map"))
                 sets[cpu] = 1 << cpu if shared is None else shared
-    return found
+    return found["2"], found["3"]
 
 
 def _max_khz(fields: Fields, cpu: int) -> int | None:

@@ -112,8 +112,7 @@ def refused(text: str, host: cp.Topology = HOST) -> str:
         (cp.Topology.uniform(packages=2, cores_per_l3=4, threads_per_core=2), "CPUs online were 0-31, on this host"),
         (
             cp.Topology.uniform(packages=2, l3_per_node=2, cores_per_l3=4, threads_per_core=2, name="flat"),
-            "CPUs of the NUMA nodes were 4 (0: 0-3,16-19; 1: 4-7,20-23; 2: 8-11,24-27; ...), on this host flat they "
-            "are 2",
+            "CPUs of the NUMA nodes were 4 (0: 0-3,16-19; 1: 4-7,20-23; 2: 8-11,24-27; ...), on flat they are 2",
         ),
         (
             cp.Topology.uniform(

@@ -130,6 +130,24 @@ def test_die_ids_without_sets_restart_in_each_package() -> None:
     assert [str(die.cpus) for die in host.dies] == ["0-1", "2-3"]
 
 
+def test_caches_and_dies_that_split_a_core_say_nothing() -> None:
+    """Some hypervisors show each thread of a core its own caches."""
+    files = {f"cpu{cpu}/topology/core_cpus_list": "0-1" for cpu in (0, 1)}
+    for cpu in (0, 1):
+        for level in (2, 3):
+            folder = f"cpu{cpu}/cache/index{level}"
+            files |= {f"{folder}/level": str(level), f"{folder}/shared_cpu_list": str(cpu)}
+    split = parse(cpus(**files, **{f"cpu{cpu}/topology/die_id": str(cpu) for cpu in (0, 1)}))
+    assert [str(core.cpus) for core in split.cores] == ["0-1", "2", "3"]
+    assert (len(split.l2_groups), len(split.l3_groups), len(split.dies)) == (0, 0, 0)
+    wide = {f"cpu{cpu}/topology/die_cpus_list": "0-3" for cpu in range(4)} | {
+        f"cpu{cpu}/topology/{name}_id": str(cpu // 2 * (name != "die"))
+        for cpu in range(4)
+        for name in ("die", "physical_package")
+    }
+    assert not parse(cpus(**wide)).dies
+
+
 def test_a_die_of_minus_one_is_none() -> None:
     lists = {f"cpu{cpu}/topology/die_cpus_list": "0-3" for cpu in range(4)}
     assert not parse(cpus(**lists, **{f"cpu{cpu}/topology/die_id": "-1" for cpu in range(4)})).dies
