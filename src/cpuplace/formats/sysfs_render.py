@@ -28,7 +28,7 @@ def render(host: Topology) -> dict[str, str | Link]:
     r"""Path -> content or `Link`, such that reading it again gives the same host as far as sysfs can say.
 
     Lost: labels of groups that the kernel does not number, groups of offline CPUs, distances of a node
-    that does not know all of them, devices of kind "other".
+    that does not know all of them, devices of kind "other", names of graphics cards that are not like card0.
 
     >>> render(Topology.uniform(cores_per_l3=2))["sys/devices/system/cpu/online"]
     '0-1\n'

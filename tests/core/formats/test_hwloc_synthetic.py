@@ -123,7 +123,14 @@ def test_bad_strings(text: str, problem: str) -> None:
     assert problem in str(caught.value)
 
 
-def test_an_irregular_host_has_no_string() -> None:
-    host = Topology.from_rows([CpuRow(0, 0), CpuRow(1, 0), CpuRow(2, 1)])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [CpuRow(0, 0), CpuRow(1, 0), CpuRow(2, 1)],
+        [CpuRow(0, 0, node=0), CpuRow(1, 0, node=0), CpuRow(2, 1, node=1), CpuRow(3, 2, node=1)],
+    ],
+)
+def test_an_irregular_host_has_no_string(rows: list[CpuRow]) -> None:
+    host = Topology.from_rows(rows)
     with pytest.raises(BadInput, match="not a regular host"):
         render(host)

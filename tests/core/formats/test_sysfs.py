@@ -5,6 +5,7 @@ from attrs import evolve
 from hypothesis import given
 
 from core.formats.full_hosts import full_hosts
+from cpuplace import catalogue
 from cpuplace.errors import BadInput
 from cpuplace.formats.sysfs import Files, Link, parse, render, wanted
 from cpuplace.formats.tree import follow
@@ -42,6 +43,15 @@ def test_reads_back_what_sysfs_can_say(host: Topology) -> None:
     ]
     assert again.memory_bytes == host.memory_bytes
     assert {n: pages for n, pages in host.huge_pages.items() if pages} == again.huge_pages
+
+
+@pytest.mark.parametrize("name", catalogue.NAMES)
+def test_catalogue_hosts_read_back(name: str) -> None:
+    host = catalogue.host(name)
+    again = parse(render(host), name=host.name)
+    assert evolve(again, devices=()) == evolve(host, devices=())
+    places = {(one.kind, one.pci, one.node, one.local_cpus) for one in host.devices}
+    assert {(one.kind, one.pci, one.node, one.local_cpus) for one in again.devices} == places
 
 
 def test_devices_read_back() -> None:
