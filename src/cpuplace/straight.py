@@ -15,7 +15,7 @@ from math import comb, prod
 from typing import Final, NamedTuple
 
 from cpuplace.hostmap import HostMap, ranks_met
-from cpuplace.subsets import Best, Demand, Group, Place, best_subset, lower
+from cpuplace.subsets import NOTHING, Demand, Group, Listed, Place, Walk, lower, subsets
 
 _PICKS: Final = 4096
 """Up to so many picks of nodes of one size are listed and kept; a host with more goes the long way."""
@@ -242,33 +242,29 @@ def _least(way: Straight, regions: list[int], count: int) -> int:
 
 
 class _Contest:
-    """The best of several subsets, by a key and then by ids."""
+    """The best of several regions by a key; only those that draw are compared by ids."""
 
     def __init__(self) -> None:
-        self.key = 1 << 80
-        self.grant = 0
-        self.cut = False
+        self.key = NOTHING << 20
+        self._first: list[Listed | Walk] = []
 
-    def enter(self, found: Best | None, held: int) -> None:
-        """Compare a subset; `held` = the free CPUs of its nodes, which count before those of its L3 groups."""
-        if found is None:
+    def enter(self, found: Listed | Walk, held: int) -> None:
+        """Compare a region; `held` = the free CPUs of its nodes, which count before those of its L3 groups."""
+        if found.quality == NOTHING:
             return
         key = (found.quality >> 20 << 40) + (held << 20) + (found.quality & 0xFFFFF)
-        if key < self.key or (key == self.key and lower(found.grant, self.grant)):
-            self.key, self.grant = key, found.grant
-        self.cut |= found.cut
-
-    def bar(self, held: int) -> int:
-        """The worst quality with which nodes that have `held` free CPUs can still win or draw."""
-        better = self.key >> 40
-        size = self.key & 0xFFFFF if held << 20 == self.key & 0xFFFFF << 20 else 0xFFFFF
-        if held << 20 > self.key & 0xFFFFF << 20:
-            return (better << 20) - 1
-        return (better << 20) + size
+        if key < self.key:
+            self.key, self._first = key, [found]
+        elif key == self.key:
+            self._first.append(found)
 
     def answer(self) -> Answer | None:
         """The winner; None when nobody entered."""
-        return Answer(self.grant, self.cut) if self.grant else None
+        best = 0
+        for found in self._first:
+            grant = found.grant()
+            best = grant if not best or lower(grant, best) else best
+        return Answer(best, any(found.cut for found in self._first)) if best else None
 
 
 def _fewest(sizes: Iterable[int], count: int) -> int:
@@ -328,9 +324,7 @@ class _Several:
         for need, total, cells in sorted(rooms):
             if need > fewest or total << 20 > contest.key:
                 break
-            contest.enter(
-                best_subset([(self._places(cells), need)], self._demand, self._pick, contest.bar(total)), total
-            )
+            contest.enter(subsets([(self._places(cells), need)], self._demand, self._pick), total)
         return contest.answer()
 
     def _nodes_as_places(self, size: int) -> Answer | None:
@@ -349,13 +343,13 @@ class _Several:
         for pick in picks:
             chosen = zip(self._way.classes, pick, strict=True)
             groups: list[Group] = [(self._places(ranks), taken) for ranks, taken in chosen if taken]
-            if contest.key == self._count and _above(contest.grant, groups):
-                continue  # it could only draw, and lose by ids
-            contest.enter(best_subset(groups, self._demand, self._pick, contest.bar(0)), 0)
+            if contest.key != self._count or not _above(contest, groups):  # else it could only draw, and lose by ids
+                contest.enter(subsets(groups, self._demand, self._pick), 0)
         return contest.answer()
 
 
-def _above(grant: int, groups: Sequence[Group]) -> bool:
-    """Whether every CPU of these places is above the lowest of the grant."""
-    low = grant & -grant
+def _above(contest: _Contest, groups: Sequence[Group]) -> bool:
+    """Whether every CPU of these places is above the lowest of the best grant so far."""
+    best = contest.answer()
+    low = best.grant & -best.grant if best else 0
     return all(place[0] & -place[0] > low for places, _ in groups for place in places)

@@ -15,6 +15,8 @@ from itertools import accumulate, combinations
 from math import comb
 from typing import Final, NamedTuple
 
+_FEW: Final = 16
+"""Up to so many are best looked at one after the other, more in sweeps."""
 _LISTED: Final = 100
 """Up to so many subsets are simply listed; more are searched with the table."""
 _OPEN: Final = 2000
@@ -24,6 +26,9 @@ _OPEN: Final = 2000
 Place = tuple[int, int, int]
 """The free CPUs of one L3 group or node, their number, and how many pairs of siblings are among them; plain tuples,
 because dozens are made for one choice."""
+
+
+_BROKEN: Final = 1 << 40
 
 
 class Demand(NamedTuple):
@@ -46,17 +51,11 @@ class Demand(NamedTuple):
         """
         missing = self.half - pairs
         broken = self.odd and size == 2 * pairs
-        return (broken << 40) + ((missing << 20) if missing > 0 else 0) + size
+        return broken * _BROKEN + ((missing << 20) if missing > 0 else 0) + size
 
 
-class Best(NamedTuple):
-    """The best quality, and the least grant among the subsets that have it; `cut` when not all were compared."""
-
-    quality: int
-    grant: int
-    cut: bool
-
-
+NOTHING: Final = 1 << 62
+"""The quality of no subset at all."""
 Pick = Callable[[int], int]
 """The best grant within some CPUs."""
 Group = tuple[Sequence[Place], int]
@@ -73,56 +72,76 @@ def lower(one: int, two: int) -> bool:
     return bool(apart & -apart & one)
 
 
-def best_subset(groups: Sequence[Group], demand: Demand, pick: Pick, bar: int = 1 << 62) -> Best | None:
-    """The best use of exactly so many places of each group; None when none holds enough or `bar` is not reached.
-
-    `bar` is the worst quality of interest.
-    """
+def subsets(groups: Sequence[Group], demand: Demand, pick: Pick) -> "Listed | Walk":
+    """The use of exactly so many places of each group: its best `quality`, and on demand its `grant`."""
     if len(groups) == 1:
         places, taken = groups[0]
         if comb(len(places), taken) <= _LISTED:
-            return _listed(places, taken, demand, pick, bar)
-    return _Walk(groups, demand, pick).best(bar)
+            return Listed(places, taken, demand, pick)
+    return Walk(groups, demand, pick)
 
 
 _SIZE: Final = 20
 _MASK: Final = (1 << _SIZE) - 1
 
 
-def _listed(places: Sequence[Place], taken: int, demand: Demand, pick: Pick, bar: int) -> Best | None:
-    """Every subset's sums (pairs << 20 | size) at once; those of the best quality are picked from and compared."""
-    values = [place[2] << _SIZE | place[1] for place in places]
-    sums = (
-        [one + two for one, two in combinations(values, 2)] if taken == 2 else [*map(sum, combinations(values, taken))]
-    )
-    enough = [one for one in sums if one & _MASK >= demand.asked]
-    if not enough:
-        return None
-    best = _best_sums(enough, demand)
-    quality = demand.quality(best[0] & _MASK, best[0] >> _SIZE)
-    if quality > bar:
-        return None
-    grant = 0
-    for subset, one in zip(combinations(places, taken), sums, strict=True):
-        if one in best:
-            other = pick(sum([place[0] for place in subset]))
-            grant = other if not grant or lower(other, grant) else grant
-    return Best(quality, grant, False)
+class Listed:
+    """Every subset by its sums (pairs << 20 | size); few enough to look at each of them."""
+
+    __slots__ = ("_best", "_pick", "_places", "_sums", "_taken", "quality")
+
+    cut = False
+
+    def __init__(self, places: Sequence[Place], taken: int, demand: Demand, pick: Pick) -> None:
+        self._places, self._taken, self._pick = places, taken, pick
+        values = [place[2] << _SIZE | place[1] for place in places]
+        self._sums = [*map(sum, combinations(values, taken))]
+        find = _best_of_many if len(self._sums) > _FEW else _best_of_few
+        self.quality, self._best = find(self._sums, demand)
+
+    def grant(self) -> int:
+        """The least grant among the subsets of the best quality."""
+        grant = 0
+        for subset, one in zip(combinations(self._places, self._taken), self._sums, strict=True):
+            if one in self._best:
+                other = self._pick(sum([place[0] for place in subset]))
+                grant = other if not grant or lower(other, grant) else grant
+        return grant
 
 
-def _best_sums(sums: list[int], demand: Demand) -> list[int]:
-    """Those of the best quality: enough pairs and, when asked, a CPU in no pair; else the most pairs; least size."""
+def _best_of_few(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
+    """The best quality and the sums that have it, one by one."""
+    asked, half, odd = demand
+    least, best = NOTHING, []
+    for one in sums:
+        size = one & _MASK
+        if size >= asked:
+            pairs = one >> _SIZE
+            quality = size if pairs >= half else (half - pairs << _SIZE) + size
+            if odd and size == 2 * pairs:
+                quality += _BROKEN
+            if quality < least:
+                least, best = quality, [one]
+            elif quality == least:
+                best.append(one)
+    return least, best
+
+
+def _best_of_many(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
+    """The same in sweeps: enough pairs and, when asked, a CPU in no pair; else the most pairs; then the least size."""
     half = demand.half << _SIZE
-    rich = [one for one in sums if one >= half]
+    enough = [one for one in sums if one & _MASK >= demand.asked]
+    rich = [one for one in enough if one >= half]
     spare = [one for one in rich if one & _MASK > one >> _SIZE - 1] if demand.odd else rich
-    poor = () if spare else [one for one in sums if one < half]
+    poor = () if spare else [one for one in enough if one < half]
     most = max(poor) >> _SIZE if poor else 0
     best = spare or [one for one in poor if one >> _SIZE == most] or rich
-    size = min([one & _MASK for one in best])
-    return [one for one in best if one & _MASK == size]
+    size = min([one & _MASK for one in best], default=0)
+    best = [one for one in best if one & _MASK == size]
+    return (demand.quality(size, best[0] >> _SIZE) if best else NOTHING), best
 
 
-class _Walk:
+class Walk:
     """The table of sums, and the walk that finds the least grant of the best quality.
 
     State of the walk: (place, how many of its group still to use, `at` = the sums so far, CPUs chosen). Groups follow
@@ -148,13 +167,16 @@ class _Walk:
         self._ahead = [*accumulate(reversed(lows), min, initial=1 << 70_000)][-2::-1]
         self._after: list[int] = []
         self._targets = self._steps = 0
+        self.quality = self._aim(self._table())
 
-    def best(self, bar: int) -> Best | None:
-        """The best quality that can be had, and its least grant."""
-        quality = self._aim(self._table())
-        if quality is None or quality > bar:
-            return None
-        return Best(quality, self._first() or self._walk(0, 0, 0, 0), self._steps > _OPEN)
+    def grant(self) -> int:
+        """The least grant among the subsets of the best quality."""
+        return self._first() or self._walk(0, 0, 0, 0)
+
+    @property
+    def cut(self) -> bool:
+        """Whether `grant` left some subsets uncompared, so that ids may be off."""
+        return self._steps > _OPEN
 
     def _table(self) -> int:
         """Fill the rows from the last place to the first; `_after` keeps what the places behind each can sum to."""
@@ -168,7 +190,7 @@ class _Walk:
         self._after.reverse()
         return row
 
-    def _aim(self, total: int) -> int | None:
+    def _aim(self, total: int) -> int:
         """The best quality among the sums; its sums become the targets of the walk."""
         half, odd = self._demand.half, self._demand.odd
         most = (total.bit_length() - 1) // self._base
@@ -180,7 +202,7 @@ class _Walk:
             if size:
                 return self._target(size, (pairs,))
         size = self._least_size(total, range(half, most + 1), spare=False)
-        return self._target(size, (size // 2,)) if size else None
+        return self._target(size, (size // 2,)) if size else NOTHING
 
     def _least_size(self, total: int, numbers: Iterable[int], *, spare: bool) -> int:
         """The fewest CPUs that are enough, with such a number of pairs; `spare`: at least one of them in no pair.
