@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.preference import ELEMENTS
+from cpuplace_cli.looks import printable
 from cpuplace_cli.plan_outcome import Outcome
 from cpuplace_cli.plan_said import Said, merged
 from cpuplace_cli.table import Cell, cell, fold, fold_text, table
@@ -33,7 +34,7 @@ def _text(reason: Reason) -> str:
 
 def _head(said: Said, width: int) -> Iterator[Line]:
     name = f"{said.pod}/{said.container}"
-    first, *more = fold_text(f"{name}  {said.text}", width)
+    first, *more = fold_text(printable(f"{name}  {said.text}"), width)
     yield Span(name, "bold"), Span(first.removeprefix(name))
     yield from ((Span(f"{_INDENT}{text}"),) for text in more)
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from cpuplace.refusal import Refusal
+from cpuplace_cli.looks import printable
 from cpuplace_cli.plan_outcome import Outcome, PodAnswer
 from cpuplace_cli.replicas import member, runs, together
 from cpuplace_cli.table import fold_text
 from cpuplace_cli.textmap import Line, Span
-
 
 _CUT: Final = "the search budget cut the choice short, better CPUs may be free (policy: search_budget)"
 
@@ -29,7 +29,7 @@ def refusals(outcome: Outcome) -> list[Said]:
 def refusal_lines(outcome: Outcome, width: int) -> Iterator[Line]:
     """The refusals for people."""
     for one in refusals(outcome):
-        first, *more = fold_text(f"{one.pod}, container {one.container}: {one.text}", width - 2)
+        first, *more = fold_text(printable(f"{one.pod}, container {one.container}: {one.text}"), width - 2)
         yield Span("✗ ", "red"), Span(first[: len(one.pod)], "bold"), Span(first[len(one.pod) :])
         yield from ((Span(f"  {text}"),) for text in more)
 
@@ -51,7 +51,7 @@ def note_lines(outcome: Outcome, width: int) -> Iterator[Line]:
     """Everything worth saying: about containers, about a cut search, about the manifests."""
     for one in merged(_notes(outcome)):
         who = f"{one.pod}, container {one.container}: " if one.container else f"{one.pod}: " if one.pod else ""
-        first, *more = fold_text(who + one.text, width - 2)
+        first, *more = fold_text(printable(who + one.text), width - 2)
         yield Span("· ", "dim"), Span(first)
         yield from ((Span(f"  {text}"),) for text in more)
 

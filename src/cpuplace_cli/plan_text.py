@@ -13,8 +13,8 @@ from cpuplace_cli.plan_explain import explain_lines
 from cpuplace_cli.plan_outcome import Outcome
 from cpuplace_cli.plan_rows import Row, rows_of
 from cpuplace_cli.plan_said import note_lines, refusal_lines
-from cpuplace_cli.table import Cell, cell, table
-from cpuplace_cli.textmap import Line, Span, render
+from cpuplace_cli.table import Cell, cell, fold_text, table
+from cpuplace_cli.textmap import MIN_WIDTH, Line, Span, render
 
 _HEAD: Final = ("", "POD", "CONTAINER", "KIND", "CPUS", "MEMORY", "WHY")
 
@@ -28,7 +28,8 @@ class Wanted:
 
 
 def plan_lines(outcome: Outcome, width: int, wanted: Wanted) -> Iterator[Line]:
-    """The whole text, no line longer than `width` (40 at least)."""
+    """The whole text; a line is no longer than `width` where that is 40 or more and names let it."""
+    width = max(width, MIN_WIDTH)
     drawing = picture_of(outcome.state).drawing()
     rows = rows_of(outcome, _looks(outcome, drawing), every=wanted.every)
     if rows:
@@ -40,7 +41,7 @@ def plan_lines(outcome: Outcome, width: int, wanted: Wanted) -> Iterator[Line]:
     yield from _titled("notes", list(note_lines(outcome, width)))
     yield from render(drawing, width)
     yield ()
-    yield from _sum(outcome)
+    yield from _sum(outcome, width)
 
 
 def _titled(title: str, lines: Sequence[Line]) -> Iterator[Line]:
@@ -76,22 +77,28 @@ def _cells(row: Row, counts: int) -> list[Cell]:
     ]
 
 
-def _sum(outcome: Outcome) -> Iterator[Line]:
+def _sum(outcome: Outcome, width: int) -> Iterator[Line]:
     """The last line, which is what a reader sees first."""
+    first, *parts = _sum_parts(outcome)
+    style = "bold" if not outcome.refused else "bold red"
+    head, *more = fold_text("".join([first, *parts]), width)
+    yield Span(head[: len(first)], style), Span(head[len(first) :])
+    yield from ((Span(text),) for text in more)
+
+
+def _sum_parts(outcome: Outcome) -> list[str]:
+    """What stands out, and the rest."""
     state, refused = outcome.state, len(outcome.refused)
     placed = len(outcome.pods) - refused
     if not outcome.pods:
-        yield (Span("no pods to place", "bold"),)
-        return
+        return ["no pods to place"]
     if outcome.plan.is_empty and not refused:
-        yield Span("nothing to do", "bold"), Span(f": {_count(placed, 'pod')} placed already")
-    else:
-        yield (
-            Span(f"{_count(placed, 'pod')} placed", "bold"),
-            *((Span(", "), Span(f"{refused} refused", "bold red")) if refused else ()),
-            Span(f"; {_count(len(state.exclusive), 'CPU')} exclusive, {len(state.pool)} shared, "),
-            Span(f"{len(state.free)} free for exclusive use"),
-        )
+        return ["nothing to do", f": {_count(placed, 'pod')} placed already"]
+    return [
+        f"{_count(placed, 'pod')} placed" + (f", {refused} refused" if refused else ""),
+        f"; {_count(len(state.exclusive), 'CPU')} exclusive, {len(state.pool)} shared, ",
+        f"{len(state.free)} free for exclusive use",
+    ]
 
 
 def _count(number: int, noun: str) -> str:
