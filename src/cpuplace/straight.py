@@ -9,9 +9,10 @@ of it. So the search is over regions, and CPUs are picked only in those that are
     no node has room                     -> the fewest, nearest nodes: which of them, then which of their L3 groups
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, combinations, product
 from math import comb, prod
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from cpuplace.hostmap import HostMap, ranks_met
@@ -23,8 +24,8 @@ _NODE_SETS: Final = 200
 """Up to so many sets of nodes are looked at one by one when their L3 groups have to be chosen too."""
 
 
-NodeSet = tuple[tuple[int, ...], tuple[int, ...]]
-"""Some nodes (ranks), and the positions of their L3 groups."""
+NodeSet = tuple[tuple[int, ...], Callable[[list[int]], tuple[int, ...]]]
+"""Some nodes: the positions of their L3 groups, and a getter of what a list has at these positions."""
 
 
 class Stride(NamedTuple):
@@ -47,9 +48,7 @@ class Straight:
         self.home = tuple(rank for rank, cells in enumerate(inside) for _ in cells)
         self.single_cells = len(self.cells) == len(self.nodes)
         self.widest_cell = max(cpus.bit_count() for cpus in self.cells)
-        self.single_nodes = [
-            ((rank,), tuple(at for at, home in enumerate(self.home) if home == rank)) for rank in range(len(self.nodes))
-        ]
+        self.single_nodes = [self._node_set((rank,)) for rank in range(len(self.nodes))]
         self._strides = _strides(host) if self.paired else ()
         self._host = host
         self._classes = _classes(host)
@@ -137,7 +136,11 @@ class Straight:
     def _each_set(self, pick: tuple[int, ...]) -> Iterator[NodeSet]:
         for parts in product(*(combinations(ranks, taken) for ranks, taken in zip(self._classes, pick, strict=True))):
             ranks = tuple(rank for part in parts for rank in part)
-            yield ranks, tuple(at for at, home in enumerate(self.home) if home in ranks)
+            yield self._node_set(ranks)
+
+    def _node_set(self, ranks: Sequence[int]) -> NodeSet:
+        cells = tuple(at for at, home in enumerate(self.home) if home in ranks)
+        return cells, itemgetter(*cells) if len(cells) > 1 else lambda sizes: (sizes[cells[0]],)
 
     @property
     def classes(self) -> tuple[tuple[int, ...], ...]:
@@ -313,15 +316,20 @@ class _Several:
 
     def _fewest_cells(self, sets: Sequence[NodeSet]) -> Answer | None:
         """The best use of the fewest L3 groups in one of these sets of nodes; None when none holds enough."""
-        held, sizes, count = self._held, self._sizes, self._count
-        rooms = []
-        for ranks, cells in sets:
-            total = sum([held[rank] for rank in ranks])
+        sizes, count = self._sizes, self._count
+        rooms: list[tuple[int, int, tuple[int, ...]]] = []
+        fewest = len(sizes)
+        for cells, get in sets:
+            inside = get(sizes)
+            total = sum(inside)
             if total >= count:
-                rooms.append((_fewest([sizes[at] for at in cells], count), total, cells))
-        fewest = min(rooms)[0] if rooms else 0
+                need = _fewest(inside, count)
+                if need <= fewest:
+                    fewest = need
+                    rooms.append((need, total, cells))
+        rooms.sort()
         contest = _Contest()
-        for need, total, cells in sorted(rooms):
+        for need, total, cells in rooms:
             if need > fewest or total << 20 > contest.key:
                 break
             contest.enter(subsets([(self._places(cells), need)], self._demand, self._pick), total)
