@@ -7,6 +7,7 @@ from attrs import evolve
 from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
 from cpuplace.preference import Value, counts_cores
+from cpuplace.sparing import sparing_choice
 from cpuplace.straight import Answer, Straight, straight_choice
 from cpuplace.task import NodesOk, Task, compile_task, siblings
 from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
@@ -77,7 +78,9 @@ def choose(
             return _too_few(count, free)
         way = Straight.of(host)
         found = straight_choice(way, free, count) if way is not None else None
-        if found is not None and not found.grant & others:
+        if way is not None and found is not None and found.grant & others:
+            found = sparing_choice(way, free, others, count, found)
+        if found is not None:
             return Choice(found.grant, 0, not found.cut)
     given: dict[str, Any] = {
         "others": others,

@@ -84,18 +84,19 @@ class Straight:
             return lowest(cpus, count)
         pairs = self.pairs(cpus)
         whole = min(pairs.bit_count(), count >> 1)
-        grant = self._both(lowest(pairs, whole))
+        grant = self.both(lowest(pairs, whole))
         rest = count - 2 * whole
         if not rest:
             return grant
-        singles = cpus & ~self._both(pairs)
+        singles = cpus & ~self.both(pairs)
         if singles:
             return grant | lowest(singles, rest)
         lower_ids = lowest(pairs, whole + 1)
-        upper_ids = self._both(lower_ids) ^ lower_ids
+        upper_ids = self.both(lower_ids) ^ lower_ids
         return lower_ids | lowest(upper_ids, whole)
 
-    def _both(self, pairs: int) -> int:
+    def both(self, pairs: int) -> int:
+        """Both threads of the pairs with these lower siblings."""
         every = pairs
         for lower_ids, apart in self._strides:
             every |= (pairs & lower_ids) << apart

@@ -99,6 +99,14 @@ def test_remembered_cpus_are_taken_late(data: st.DataObject) -> None:
 
 
 @given(st.data())
+def test_remembered_cpus_are_taken_late_on_regular_hosts(data: st.DataObject) -> None:
+    host = data.draw(regular_hosts())
+    free = frozenset(data.draw(masks(host)))
+    others = frozenset(data.draw(masks(host, mostly=False)))
+    agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES, others=others))
+
+
+@given(st.data())
 def test_choice_with_wishes_is_the_least(data: st.DataObject) -> None:
     host = data.draw(hosts())
     free = frozenset(data.draw(masks(host)))
