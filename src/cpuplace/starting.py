@@ -47,7 +47,7 @@ def start_pod(state: HostState, requests: Iterable[ContainerRequest]) -> PodStar
         if batch[0].init:
             init.append(after[batch[0].container_id])
             after = release(after, batch[0].container_id).after
-    return PodStart(plan=joined(state, plans, after), init=tuple(init))
+    return PodStart(plan=_joined(state, plans, after), init=tuple(init))
 
 
 def _batches(state: HostState, requests: tuple[ContainerRequest, ...]) -> Iterator[tuple[ContainerRequest, ...]]:
@@ -61,7 +61,7 @@ def _batches(state: HostState, requests: tuple[ContainerRequest, ...]) -> Iterat
         yield from ((one,) for one in together) if is_init else (together,)
 
 
-def joined(before: HostState, plans: Iterable[Plan], after: HostState) -> Plan:
+def _joined(before: HostState, plans: Iterable[Plan], after: HostState) -> Plan:
     """One plan from the first state to the last: its steps are the difference, notes and reasons those of all."""
     parts = tuple(plans)
     return Plan(

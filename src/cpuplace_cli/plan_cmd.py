@@ -47,7 +47,7 @@ def plan(
     """
     read = read_pods(manifests, "plan")
     start = load_situation(host, policy, state)
-    outcome = plan_pods(start, read.pods, read.notes)
+    outcome = plan_pods(start, read.pods, read.notes, explain=explain)
     if save_state is not None:
         _save(outcome, save_state)
     if svg is not None:

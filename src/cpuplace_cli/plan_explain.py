@@ -18,7 +18,7 @@ _DOCS: Final = {element.name: element.doc for element in ELEMENTS} | {"ids": "th
 def explain_lines(outcome: Outcome, width: int) -> Iterator[Line]:
     """Each reason with its candidates, the winner marked; the same reason of several replicas once."""
     names = {one.container_id: (answer.uid, one.name) for answer in outcome.pods for one in answer.requests}
-    reasons = [(Said(*names[one.container_id], _text(one)), one) for one in outcome.plan.explain().reasons]
+    reasons = [(Said(*names[one.container_id], _text(one)), one) for one in outcome.explanation.reasons]
     plain = merged(said for said, one in reasons if not one.considered)
     for said, reason in reasons:
         if reason.considered:

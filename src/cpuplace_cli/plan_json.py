@@ -3,7 +3,6 @@
 from typing import Any
 
 from cpuplace.plan import Step
-from cpuplace.refusal import Refusal
 from cpuplace.state import Assignment, Held
 from cpuplace_cli.plan_explain import explain_data
 from cpuplace_cli.plan_outcome import Outcome, PodAnswer
@@ -14,13 +13,11 @@ from cpuplace_cli.plan_said import not_placed
 def plan_data(outcome: Outcome, *, explain: bool = False) -> dict[str, Any]:
     """The plan as plain values, without the schema number."""
     state = outcome.state
-    explanations = {"explanations": explain_data(outcome.plan.explain())} if explain else {}
+    explanations = {"explanations": explain_data(outcome.explanation)} if explain else {}
     return {
         "host": state.topology.name,
         "containers": [
-            _container(one, held, init=held in start.init)
-            for one, start in outcome.started
-            for held in outcome.held(one, start)
+            _container(one, held, init=held in one.init) for one in outcome.started for held in outcome.held(one)
         ],
         "pool": str(state.pool),
         "free": str(state.free),
@@ -64,6 +61,6 @@ def _held(held: Held | None) -> dict[str, Any] | None:
 
 def refusal_data(one: PodAnswer) -> dict[str, Any]:
     """A refused pod: which container, why, in the refusal's own fields, and who is therefore not placed."""
-    refusal, container = one.answer, one.refused
-    assert isinstance(refusal, Refusal) and container is not None
+    refusal, container = one.refusal, one.refused
+    assert refusal is not None and container is not None
     return {"pod": one.uid, "container": container.name, **refusal.to_dict(), "not_placed": not_placed(one)}

@@ -2,24 +2,31 @@
 
 from collections.abc import Iterable, Iterator
 
-from attrs import frozen
+from attrs import field, frozen
 
+from cpuplace.explanation import Explanation, Reason
 from cpuplace.facts import ContainerFacts, PodFacts
 from cpuplace.kinds import read_pod
 from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
-from cpuplace.starting import PodStart, joined, start_pod
+from cpuplace.starting import PodStart, start_pod
 from cpuplace.state import Assignment, HostState
 
 
 @frozen(slots=True, kw_only=True)
 class PodAnswer:
-    """One pod and its answer; `requests` are empty when something about them could not be read."""
+    """One pod: refused, or started with what its init containers had; `new` False = it was there already.
+
+    `requests` are empty when something about them could not be read.
+    """
 
     pod: PodFacts
-    answer: PodStart | Refusal
     requests: tuple[ContainerRequest, ...] = ()
+    refusal: Refusal | None = None
+    init: tuple[Assignment, ...] = ()
+    new: bool = True
+    optimal: bool = True
 
     @property
     def uid(self) -> str:
@@ -29,19 +36,18 @@ class PodAnswer:
     @property
     def refused(self) -> ContainerFacts | None:
         """The container that was refused; None for a pod that starts."""
-        if isinstance(self.answer, PodStart):
-            return None
-        who = self.answer.container_id
-        return next(one for one in self.pod.containers if one.container_id == who)
+        who = None if self.refusal is None else self.refusal.container_id
+        return next((one for one in self.pod.containers if one.container_id == who), None)
 
 
 @frozen(slots=True, kw_only=True)
 class Outcome:
-    """All pods in file order, and the one plan that starts those that can."""
+    """All pods in file order, and the one plan that starts those that can; `explanation` when it was asked for."""
 
     plan: Plan
     pods: tuple[PodAnswer, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    explanation: Explanation = field(factory=Explanation)
 
     @property
     def state(self) -> HostState:
@@ -51,38 +57,52 @@ class Outcome:
     @property
     def refused(self) -> tuple[PodAnswer, ...]:
         """The pods that do not start."""
-        return tuple(one for one in self.pods if isinstance(one.answer, Refusal))
+        return tuple(one for one in self.pods if one.refusal is not None)
 
     @property
-    def started(self) -> tuple[tuple[PodAnswer, PodStart], ...]:
-        """The pods that start, with how."""
-        return tuple((one, one.answer) for one in self.pods if isinstance(one.answer, PodStart))
+    def started(self) -> tuple[PodAnswer, ...]:
+        """The pods that start."""
+        return tuple(one for one in self.pods if one.refusal is None)
 
-    def held(self, one: PodAnswer, start: PodStart) -> Iterator[Assignment]:
-        """What the containers of a pod hold in the end, in placing order; init containers while they run."""
-        gone = {held.container_id: held for held in start.init}
+    def held(self, one: PodAnswer) -> Iterator[Assignment]:
+        """What the containers of a started pod hold in the end, in placing order; init containers while they run."""
+        gone = {held.container_id: held for held in one.init}
         for request in one.requests:
             key = request.container_id
             if key in gone or key in self.state:
                 yield gone.get(key) or self.state[key]
 
 
-def plan_pods(state: HostState, pods: Iterable[PodFacts], notes: tuple[str, ...] = ()) -> Outcome:
-    """Start one pod after another; one that is refused takes nothing away from those after it (R13, R14)."""
-    answers, after = [], state
+def plan_pods(
+    state: HostState, pods: Iterable[PodFacts], notes: tuple[str, ...] = (), *, explain: bool = False
+) -> Outcome:
+    """Start one pod after another; one that is refused takes nothing away from those after it (R13, R14).
+
+    Of each pod only its answer is kept: its plan holds two states, and there may be thousands of pods.
+    """
+    answers: list[PodAnswer] = []
+    reasons: list[Reason] = []
+    said: list[str] = []
+    after = state
     for pod in pods:
-        one = answer_pod(after, pod)
-        answers.append(one)
-        after = one.answer.plan.after if isinstance(one.answer, PodStart) else after
-    plans = [one.answer.plan for one in answers if isinstance(one.answer, PodStart)]
-    return Outcome(plan=joined(state, plans, after), pods=tuple(answers), notes=notes)
+        requests, found = start(after, pod)
+        if isinstance(found, Refusal):
+            answers.append(PodAnswer(pod=pod, requests=requests, refusal=found))
+            continue
+        plan, after = found.plan, found.plan.after
+        new, optimal = not plan.is_empty, plan.optimal
+        answers.append(PodAnswer(pod=pod, requests=requests, init=found.init, new=new, optimal=optimal))
+        said += plan.notes
+        reasons += plan.explain().reasons if explain else ()
+    whole = Plan(before=state, after=after, notes=tuple(said), optimal=all(one.optimal for one in answers))
+    return Outcome(plan=whole, pods=tuple(answers), notes=notes, explanation=Explanation(tuple(reasons)))
 
 
-def answer_pod(state: HostState, pod: PodFacts) -> PodAnswer:
-    """Whether one pod starts in this state."""
+def start(state: HostState, pod: PodFacts) -> tuple[tuple[ContainerRequest, ...], PodStart | Refusal]:
+    """The requests of a pod, and whether it starts in this state; no requests when one cannot be read."""
     read = read_pod(pod, state.policy)
-    requests = tuple(one for one in read if isinstance(one, ContainerRequest))
     for one in read:
         if isinstance(one, Refusal):
-            return PodAnswer(pod=pod, answer=one)
-    return PodAnswer(pod=pod, answer=start_pod(state, requests), requests=requests)
+            return (), one
+    requests = tuple(one for one in read if isinstance(one, ContainerRequest))
+    return requests, start_pod(state, requests)

@@ -56,10 +56,8 @@ def rule_of(held: Assignment) -> str:
 def rows_of(outcome: Outcome, looks: Mapping[str, Look], *, every: bool = False) -> list[Row]:
     """The rows in file order; `looks` by container id. `every` = one row a container, however many."""
     pods = [
-        PodEntries(
-            one.uid, tuple(Entry(held, held in start.init, start.plan.is_empty) for held in outcome.held(one, start))
-        )
-        for one, start in outcome.started
+        PodEntries(one.uid, tuple(Entry(held, held in one.init, not one.new) for held in outcome.held(one)))
+        for one in outcome.started
     ]
     rows = _Rows(outcome.state, looks)
     if every:

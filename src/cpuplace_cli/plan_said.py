@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from cpuplace.refusal import Refusal
 from cpuplace_cli.looks import printable
 from cpuplace_cli.plan_outcome import Outcome, PodAnswer
 from cpuplace_cli.replicas import member, runs, together
@@ -35,8 +34,8 @@ def refusal_lines(outcome: Outcome, width: int) -> Iterator[Line]:
 
 
 def _refusal(one: PodAnswer) -> Said:
-    refusal, container = one.answer, one.refused
-    assert isinstance(refusal, Refusal) and container is not None
+    refusal, container = one.refusal, one.refused
+    assert refusal is not None and container is not None
     others = not_placed(one)
     therefore = f"; so the rest of its pod is not placed: {', '.join(others)}" if others else ""
     return Said(one.uid, container.name, f"{refusal.sentence} ({refusal.kind}, {refusal.rule}){therefore}")
@@ -57,12 +56,12 @@ def note_lines(outcome: Outcome, width: int) -> Iterator[Line]:
 
 
 def _notes(outcome: Outcome) -> Iterator[Said]:
-    names = {held.container_id: (one.uid, held.name) for one, _ in outcome.started for held in one.requests}
+    names = {held.container_id: (one.uid, held.name) for one in outcome.started for held in one.requests}
     for note in outcome.plan.notes:
         who, _, text = note.partition(": ")
         yield Said(*names[who], text) if who in names else Said("", "", note)
-    for one, start in outcome.started:
-        if not start.plan.optimal:
+    for one in outcome.started:
+        if not one.optimal:
             yield Said(one.uid, "", _CUT)
     yield from (Said("", "", note) for note in outcome.notes)
 

@@ -37,7 +37,7 @@ MIXED = str(EXAMPLES / "mixed-workload.yaml")
 
 
 def placed_ids(outcome: Outcome) -> set[str]:
-    return {held.container_id for one, start in outcome.started for held in outcome.held(one, start)}
+    return {held.container_id for one in outcome.started for held in outcome.held(one)}
 
 
 @given(states(), pods())
@@ -60,23 +60,22 @@ def test_two_plans_in_a_row_are_one(state: cp.HostState, first: list[PodFacts], 
     chained = plan_pods(state_format.parse(saved, state.topology), second)
     assert chained.state == at_once.state
     rest = at_once.pods[len(first) :]
-    assert [one.refused for one in chained.pods] == [one.refused for one in rest]
-    assert [one.answer for one in chained.refused] == [one.answer for one in rest if one.refused]
+    assert [one.refusal for one in chained.pods] == [one.refusal for one in rest]
 
 
 @given(states(), pods())
 def test_the_same_pods_again_are_the_empty_plan(state: cp.HostState, some: list[PodFacts]) -> None:
     first = plan_pods(state, some)
-    again = plan_pods(first.state, [one.pod for one, _ in first.started])
+    again = plan_pods(first.state, [one.pod for one in first.started])
     assert again.plan.is_empty
     assert again.refused == ()
-    assert placed_ids(again) == placed_ids(first) - {held.container_id for _, s in first.started for held in s.init}
+    assert placed_ids(again) == placed_ids(first) - {held.container_id for one in first.started for held in one.init}
 
 
 @given(states(), pods(most=12))
 def test_every_container_is_in_the_table_once(state: cp.HostState, some: list[PodFacts]) -> None:
     outcome = plan_pods(state, some)
-    containers = [(one.pod.name, held.request.name) for one, s in outcome.started for held in outcome.held(one, s)]
+    containers = [(one.pod.name, held.request.name) for one in outcome.started for held in outcome.held(one)]
     assert [(row.pod, row.container) for row in rows_of(outcome, {}, every=True)] == containers
     unfolded = []
     for row in rows_of(outcome, {}):
@@ -90,14 +89,14 @@ def test_every_container_is_in_the_table_once(state: cp.HostState, some: list[Po
 def test_no_line_is_longer_than_the_width(
     state: cp.HostState, some: list[PodFacts], width: int, every: bool, explain: bool
 ) -> None:
-    lines = plain_text(plan_lines(plan_pods(state, some), width, Wanted(every=every, explain=explain)))
+    lines = plain_text(plan_lines(plan_pods(state, some, explain=explain), width, Wanted(every=every, explain=explain)))
     # Below 60 columns the cells of the table, which never vanish, may need more.
     assert max(map(len, lines.splitlines())) <= max(width, 60)
 
 
 @given(states(), pods())
 def test_the_data_says_what_the_plan_does(state: cp.HostState, some: list[PodFacts]) -> None:
-    outcome = plan_pods(state, some)
+    outcome = plan_pods(state, some, explain=True)
     data: dict[str, Any] = json.loads(json.dumps(plan_data(outcome, explain=True)))
     assert data["pool"] == str(outcome.state.pool)
     for one in data["containers"]:
@@ -185,9 +184,8 @@ def test_explain_shows_candidates_and_what_decided(run: Run) -> None:
 def test_a_cut_search_is_said(manifest: Path) -> None:
     manifest.write_text(pod("wide", "1"))
     outcome = plan_pods(cp.HostState.empty(catalogue.host("vm-2cpu")), read_files([manifest]).pods)
-    ((one, start),) = outcome.started
-    cut = evolve(start.plan, optimal=False)
-    outcome = evolve(outcome, plan=cut, pods=(evolve(one, answer=evolve(start, plan=cut)),))
+    (one,) = outcome.started
+    outcome = evolve(outcome, plan=evolve(outcome.plan, optimal=False), pods=(evolve(one, optimal=False),))
     assert plan_data(outcome)["optimal"] is False
     text = plain_text(plan_lines(outcome, 120, Wanted()))
     assert "\n· wide: the search budget cut the choice short, better CPUs may be free (policy: search_budget)\n" in text
