@@ -185,7 +185,7 @@ def starving(state: HostState, taken: int) -> Starved | None:
     left = pool & ~taken
     if left == pool:
         return None
-    if left.bit_count() < state.policy.min_shared_cpus:
+    if left.bit_count() < state.ground.policy.min_shared_cpus:
         return Starved(())
     if state.shared and not left:
         return Starved(tuple(state.shared))

@@ -40,7 +40,7 @@ class Placed(NamedTuple):
 
 def placed(state: HostState, request: ContainerRequest, within: int = EVERYWHERE) -> Placed | Refusal:
     """One container placed: R15 for an id that is there, R8 for a former one of the same name, else by kind."""
-    if request.container_id in state:
+    if request.container_id in state.owners or request.container_id in state.shared:
         return _repeated(state, request)
     former = state.by_name.get((request.pod, request.name))
     if former is None:

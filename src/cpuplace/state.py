@@ -245,8 +245,8 @@ def _weight(text: str) -> int:
 
 def with_owner(state: HostState, assignment: Assignment) -> HostState:
     """The next state, with one more container of any kind but shared."""
-    request, cpus, kind = assignment.request, assignment.cpus.mask, assignment.request.kind
-    name = (request.pod, request.name)
+    request, cpus = assignment.request, assignment.cpus.mask
+    kind, name = request.kind, (request.pod, request.name)
     integer = state.integer | cpus if kind is Kind.INTEGER else state.integer
     owned = state.owned | cpus if kind is Kind.PINNED else state.owned
     withheld = state.withheld_mask | assignment.withheld.mask
@@ -360,8 +360,9 @@ def _told(state: HostState, taken: int) -> tuple[int, dict[str, int]]:
     widen="lazy": CPUs that only joined the pool are not told; as soon as somebody must be narrowed, the
     whole pool is told, so that the widening rides along.
     """
-    pool = state.ground.pool_base & ~taken
-    if state.policy.widen == "lazy" and state.shared:
+    ground = state.ground
+    pool = ground.pool_base & ~taken
+    if state.shared and ground.policy.widen == "lazy":
         outside = state.told
         for mask in state.extra.values():
             outside |= mask
