@@ -40,7 +40,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> li
     """The lines of a table; the last cell stands below its row, indented, where that takes fewer lines.
 
     >>> for line in table(["A", "WHY"], [[cell("one"), cell("two words")]], 40): print([span.text for span in line])
-    ['A  ', '  ', 'WHY']
+    ['A', '    ', 'WHY']
     ['one', '  ', 'two words']
     """
     titles = [cell(text, "dim") for text in head]
