@@ -71,10 +71,13 @@ class ExactSearch:
         for size in sets.sizes():
             if self._hopeless(_floor(task, size)):
                 continue
+            seen = len(self.seen)
             for pick in sets.picks(size, self.budget):
                 floor = _pick_floor(task, sets, pick)
                 if not self._hopeless(floor):
                     self._regions(task, sets, pick)
+            if len(self.seen) == seen and not sets.all_listed(size):
+                self.budget.cut = True  # only the nearest sets were met, and they do not serve
 
     def _hopeless(self, floor: tuple[int, ...]) -> bool:
         """Whether a branch cannot win, or there is no budget left to look at it."""
@@ -133,7 +136,9 @@ class ExactSearch:
             for one, taken in zip(sets.classes, pick, strict=True)
             if taken
         ]
-        self.budget.spend(_REGION + sum(taken * sum(map(len, tables)) for tables, taken in chosen) * task.count // _STEP)
+        self.budget.spend(
+            _REGION + sum(taken * sum(map(len, tables)) for tables, taken in chosen) * task.count // _STEP
+        )
         costs = _spread_costs(chosen, task.count) if task.wishes.spread is not None else [_cost(chosen, task.count)]
         grants = [filler.grant(cost) for cost in costs if cost is not None]
         for grant in grants:

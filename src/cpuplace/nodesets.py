@@ -8,6 +8,7 @@ such structure every node is its own class, and the search over them is cut by t
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, product
+from math import prod
 
 from attrs import frozen
 
@@ -81,12 +82,11 @@ class NodeSets:
 
     def picks(self, size: int, budget: Budget) -> Iterator[Pick]:
         """The picks of `size` nodes that hold enough CPUs and meet every hard wish about nodes, nearest first."""
-        listed = 1
-        for one in self.classes:
-            listed *= min(len(one.ranks), size) + 1 - one.least
-        if listed <= _LISTED:
-            return iter(self._listed(size))
-        return _Nearest(self, size, budget).picks()
+        return iter(self._listed(size)) if self.all_listed(size) else _Nearest(self, size, budget).picks()
+
+    def all_listed(self, size: int) -> bool:
+        """Whether `picks` gives all there are, not only the nearest."""
+        return prod(min(len(one.ranks), size) + 1 - one.least for one in self.classes) <= _LISTED
 
     def _listed(self, size: int) -> list[Pick]:
         ranges = (range(one.least, min(len(one.ranks), size) + 1) for one in self.classes)

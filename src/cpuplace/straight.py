@@ -9,6 +9,7 @@ of it. So the search is over regions, and CPUs are picked only in those that are
     no node has room                     -> the fewest, nearest nodes: which of them, then which of their L3 groups
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, combinations, product
 from math import comb, prod
@@ -16,7 +17,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from cpuplace.hostmap import HostMap, ranks_met
-from cpuplace.subsets import NOTHING, Demand, Group, Listed, Place, Walk, lower, subsets
+from cpuplace.subsets import Demand, Group, Listed, Place, Walk, lower, subsets
 
 _PICKS: Final = 4096
 """Up to so many picks of nodes of one size are listed and kept; a host with more goes the long way."""
@@ -240,8 +241,7 @@ def _least(way: Straight, regions: list[int], count: int) -> int:
     for region in regions[1:]:
         if region & -region < grant & -grant:
             other = way.pick(region, count)
-            if lower(other, grant):
-                grant = other
+            grant = other if lower(other, grant) else grant
     return grant
 
 
@@ -249,13 +249,11 @@ class _Contest:
     """The best of several regions by a key; only those that draw are compared by ids."""
 
     def __init__(self) -> None:
-        self.key = NOTHING << 20
+        self.key = 1 << 82
         self._first: list[Listed | Walk] = []
 
     def enter(self, found: Listed | Walk, held: int) -> None:
         """Compare a region; `held` = the free CPUs of its nodes, which count before those of its L3 groups."""
-        if found.quality == NOTHING:
-            return
         key = (found.quality >> 20 << 40) + (held << 20) + (found.quality & 0xFFFFF)
         if key < self.key:
             self.key, self._first = key, [found]
@@ -273,13 +271,7 @@ class _Contest:
 
 def _fewest(sizes: Iterable[int], count: int) -> int:
     """How many of these it takes to hold `count`, the fullest first; there are enough together."""
-    held = taken = 0
-    for size in sorted(sizes, reverse=True):
-        held += size
-        taken += 1
-        if held >= count:
-            break
-    return taken
+    return bisect_left([*accumulate(sorted(sizes, reverse=True))], count) + 1
 
 
 class _Several:
@@ -309,11 +301,8 @@ class _Several:
         size = _fewest(self._held, self._count)
         if self._way.single_cells:
             return self._nodes_as_places(size)
-        for level in self._way.node_sets(size) or ():
-            found = self._fewest_cells(level)
-            if found:
-                return found
-        return None
+        levels = self._way.node_sets(size)
+        return None if levels is None else next(filter(None, map(self._fewest_cells, levels)))
 
     def _fewest_cells(self, sets: Sequence[NodeSet]) -> Answer | None:
         """The best use of the fewest L3 groups in one of these sets of nodes; None when none holds enough."""
@@ -340,12 +329,15 @@ class _Several:
         """Which nodes, when a node is one L3 group or has none that counts."""
         classes, held = self._way.classes, self._held
         tops = [[0, *accumulate(sorted([held[rank] for rank in ranks], reverse=True))] for ranks in classes]
-        for picks in self._way.levels(size) or ():
-            most = [sum([top[taken] for top, taken in zip(tops, pick, strict=True)]) for pick in picks]
-            fitting = [pick for pick, total in zip(picks, most, strict=True) if total >= self._count]
-            if fitting:
-                return self._best_pick(fitting)
-        return None
+        levels = self._way.levels(size)
+        if levels is None:
+            return None
+        return self._best_pick(next(filter(None, (self._fitting(picks, tops) for picks in levels))))
+
+    def _fitting(self, picks: list[tuple[int, ...]], tops: list[list[int]]) -> list[tuple[int, ...]]:
+        """The picks whose fullest nodes hold enough; `tops`: for each class what its fullest 0, 1, 2.. nodes hold."""
+        held = [sum([top[taken] for top, taken in zip(tops, pick, strict=True)]) for pick in picks]
+        return [pick for pick, total in zip(picks, held, strict=True) if total >= self._count]
 
     def _best_pick(self, picks: Sequence[tuple[int, ...]]) -> Answer | None:
         contest = _Contest()
@@ -360,5 +352,6 @@ class _Several:
 def _above(contest: _Contest, groups: Sequence[Group]) -> bool:
     """Whether every CPU of these places is above the lowest of the best grant so far."""
     best = contest.answer()
-    low = best.grant & -best.grant if best else 0
+    assert best is not None
+    low = best.grant & -best.grant
     return all(place[0] & -place[0] > low for places, _ in groups for place in places)

@@ -54,8 +54,6 @@ class Demand(NamedTuple):
         return broken * _BROKEN + ((missing << 20) if missing > 0 else 0) + size
 
 
-NOTHING: Final = 1 << 62
-"""The quality of no subset at all."""
 Pick = Callable[[int], int]
 """The best grant within some CPUs."""
 Group = tuple[Sequence[Place], int]
@@ -73,7 +71,7 @@ def lower(one: int, two: int) -> bool:
 
 
 def subsets(groups: Sequence[Group], demand: Demand, pick: Pick) -> "Listed | Walk":
-    """The use of exactly so many places of each group: its best `quality`, and on demand its `grant`."""
+    """The use of exactly so many places of each group, which can hold enough: best `quality`, on demand its `grant`."""
     if len(groups) == 1:
         places, taken = groups[0]
         if comb(len(places), taken) <= _LISTED:
@@ -112,7 +110,7 @@ class Listed:
 def _best_of_few(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
     """The best quality and the sums that have it, one by one."""
     asked, half, odd = demand
-    least, best = NOTHING, []
+    least, best = 1 << 62, []
     for one in sums:
         size = one & _MASK
         if size >= asked:
@@ -136,9 +134,9 @@ def _best_of_many(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
     poor = () if spare else [one for one in enough if one < half]
     most = max(poor) >> _SIZE if poor else 0
     best = spare or [one for one in poor if one >> _SIZE == most] or rich
-    size = min([one & _MASK for one in best], default=0)
+    size = min([one & _MASK for one in best])
     best = [one for one in best if one & _MASK == size]
-    return (demand.quality(size, best[0] >> _SIZE) if best else NOTHING), best
+    return demand.quality(size, best[0] >> _SIZE), best
 
 
 class Walk:
@@ -202,7 +200,7 @@ class Walk:
             if size:
                 return self._target(size, (pairs,))
         size = self._least_size(total, range(half, most + 1), spare=False)
-        return self._target(size, (size // 2,)) if size else NOTHING
+        return self._target(size, (size // 2,))
 
     def _least_size(self, total: int, numbers: Iterable[int], *, spare: bool) -> int:
         """The fewest CPUs that are enough, with such a number of pairs; `spare`: at least one of them in no pair.

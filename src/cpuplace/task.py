@@ -1,6 +1,7 @@
 """Task: one choice to make, with every wish turned into masks and numbers the search can use directly."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from attrs import evolve, frozen
 
@@ -97,7 +98,7 @@ def compile_task(
     return Task(
         host=host,
         free=free,
-        allowed=free,
+        allowed=_whole(host, free) | base if wishes.cores == "require-full" else free,
         must=base,
         count=count,
         wishes=wishes,
@@ -134,6 +135,11 @@ def _filtered(host: HostMap, cpus: int, wishes: ResolvedWishes) -> int:
     return cpus
 
 
+def _whole(host: HostMap, free: int) -> int:
+    """The cores that are free as a whole."""
+    return sum(core for core in host.cores if not core & (~free | host.torn))
+
+
 def _representatives(host: HostMap, may: int, taken: int) -> int:
     """The lowest usable thread of each core of which none is taken."""
     lowest = 0
@@ -147,12 +153,10 @@ def _node_limit(host: HostMap, idle: int, count: int, wishes: ResolvedWishes) ->
     """1 for require-one; for require-fewest how many nodes the same wishes would need on an idle host."""
     if wishes.limit != "fewest":
         return 0 if wishes.limit is None else 1
-    held, sizes = 0, []
     lost = host.online & ~idle | host.torn if wishes.cores == "require-full" else 0
-    for cpus in host.node_cpus:
-        sizes.append(sum(core & idle for core in host.cores if core & cpus and not core & lost).bit_count())
-    for needed, size in enumerate(sorted(sizes, reverse=True), 1):
-        held += size
-        if held >= count:
-            return needed
-    return len(sizes)
+    sizes = [
+        sum(core & idle for core in host.cores if core & cpus and not core & lost).bit_count()
+        for cpus in host.node_cpus
+    ]
+    held = accumulate(sorted(sizes, reverse=True))
+    return next((needed for needed, total in enumerate(held, 1) if total >= count), len(sizes))
