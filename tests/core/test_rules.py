@@ -147,6 +147,19 @@ def test_r6_a_choice_that_would_starve_somebody_makes_way_for_the_next_best() ->
     assert isinstance(refusal, cp.PoolExhausted) and (refusal.rule, refusal.fits) == ("R6", 6)
 
 
+def test_r6_explains_why_the_best_was_not_taken() -> None:
+    state = put(empty(), shared("s", "1-7"))
+    explanation = cp.place(state, integer("c", 2)).unwrap().explain()
+    assert "better ones would leave a shared container without a CPU" in str(explanation)
+
+
+def test_r6_looks_at_no_alternative_twice() -> None:
+    state = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=8))
+    for key, pair in (("s", [0, 1]), ("t", [1, 2]), ("u", [0, 3])):
+        state = put(state, cp.ContainerRequest.shared(key, forbid=state.topology.online - cp.CpuSet(pair)))
+    assert str(put(state, integer("c", 4))["c"].cpus) == "0,2,4-5"
+
+
 def test_r6_looks_at_alternatives_within_the_budget() -> None:
     big = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=10), cp.Policy(min_shared_cpus=0))
     for number in range(5):
