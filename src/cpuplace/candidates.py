@@ -95,7 +95,7 @@ def choose(
         search = ExactSearch(budget)
         search.run(task)
         if search.best is None:
-            return _shortfall(host, free, count, wishes, given, budget)
+            return _shortfall(host, free, count, wishes, given, budget)._replace(proved=not search.budget.cut)
         found = Answer(search.best.grant, search.budget.cut)
     return Choice(found.grant, _withheld(host, found.grant, usable, wishes), not found.cut)
 
@@ -216,7 +216,7 @@ def _shortfall(
         search = ExactSearch(budget)
         search.run(task)
         if search.best is None:
-            return Shortfall(wish, _missing(name, task), not search.budget.cut)
+            return Shortfall(wish, _missing(name, task))
     return Shortfall("memory", f"no NUMA nodes that have both {count} free CPUs and enough memory")
 
 

@@ -23,8 +23,8 @@ _STEP: Final = 16
 """How many additions of the Filler count as one search node, so that a budget bounds the time of both."""
 _REGION: Final = 50
 """And how many a region counts besides."""
-_PATIENCE: Final = 10
-"""How many times the budget may be spent before a search without any answer gives up."""
+_PATIENCE: Final = 40_000
+"""How many search nodes may be spent beyond the budget before a search without any answer gives up."""
 
 
 class Found(NamedTuple):
@@ -44,7 +44,7 @@ class ExactSearch:
         self.best: Found | None = None
         self.seen: list[Found] = []
         self.budget = Budget(budget)
-        self._limit = -_PATIENCE * budget
+        self._limit = -_PATIENCE
         self._keep = keep
         self._fillers: dict[tuple[int, bool, int], Filler] = {}
 

@@ -198,7 +198,7 @@ class _Nearest:
             self._deepen(nodes | 1 << rank, distance + added[rank], held + self._held[rank], rest, further)
 
     def _hopeless(self, distance: int, held: int, rest: list[int], added: Sequence[int], missing: int) -> bool:
-        """Whether `missing` more of `rest` cannot hold enough, or add too much: their way to the taken, half their own."""
+        """Whether `missing` more of `rest` cannot hold enough, or add too much."""
         if self._budget.cut or held + sum([self._held[rank] for rank in rest[:missing]]) < self._task.count:
             return True
         if self._best is None:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from cpuplace import nodesets, straight, subsets
 from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
 from cpuplace.cpulist import ids_of
+from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet
+from cpuplace.task import compile_task
 from cpuplace.wishes import PLAIN_WISHES, CoresWish, L3Wish, ResolvedWishes
 from laws.oracle import Oracle, Question
 from laws.strategies import hosts, masks, regular_hosts, resolved_wishes
@@ -140,6 +142,19 @@ def questions(draw: st.DrawFn) -> Question:
         isolated_free=set_aside,
         nodes_ok=(lambda nodes: needed <= nodes) if draw(st.booleans()) else None,
     )
+
+
+@given(st.data())
+def test_both_ways_agree_on_larger_hosts(data: st.DataObject) -> None:
+    host = HostMap.of(data.draw(regular_hosts(max_cpus=64)))
+    free = data.draw(masks(host.topology)).mask
+    others = data.draw(masks(host.topology, mostly=False)).mask if data.draw(st.booleans()) else 0
+    count = data.draw(st.integers(1, free.bit_count()))
+    answer = choose(host, free, count, others=others, budget=10**6)
+    search = ExactSearch(10**6)
+    search.run(compile_task(host, free, count, others=others))
+    assert search.best is not None
+    assert answer == Choice(search.best.grant, 0, True)
 
 
 @given(st.data())

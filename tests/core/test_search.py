@@ -1,0 +1,181 @@
+"""The search at its edges: what it says when the budget ends, and what is missing when a hard wish cannot be had."""
+
+from random import Random
+
+import pytest
+
+from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
+from cpuplace.hostmap import HostMap
+from cpuplace.idset import CpuSet, NodeSet
+from cpuplace.subsets import Demand, Place, subsets
+from cpuplace.topology import CpuRow, Device, Topology
+from cpuplace.wishes import ResolvedWishes
+
+TINY = HostMap.of(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
+
+
+def unstructured(nodes: int, cpus: int, seed: int) -> HostMap:
+    """A host whose distances follow no rule."""
+    random = Random(seed)
+    rows = [CpuRow(cpu, cpu, cpu // cpus, cpu // cpus, 0) for cpu in range(nodes * cpus)]
+    distances = {(a, b): 10 if a == b else random.randint(11, 99) for a in range(nodes) for b in range(nodes)}
+    return HostMap.of(Topology.from_rows(rows, distances=distances))
+
+
+def grant_of(answer: Choice | Shortfall) -> int:
+    assert isinstance(answer, Choice)
+    return answer.mask
+
+
+@pytest.mark.parametrize("budget", [1, 100, 4000])
+@pytest.mark.parametrize("count", [9, 18, 40])
+def test_a_cut_search_has_the_fewest_nodes_all_the_same(budget: int, count: int) -> None:
+    host = unstructured(40, 4, seed=7)
+    answer = choose(host, host.online, count, budget=budget)
+    assert host.nodes_met(grant_of(answer)).bit_count() == -(-count // 4)
+    assert isinstance(answer, Choice)
+    assert answer.optimal == (budget == 4000 and count < 40)
+
+
+def test_a_larger_budget_finds_what_a_small_one_may_miss() -> None:
+    host = unstructured(20, 4, seed=1)
+    best = choose(host, host.online, 12, budget=10**6)
+    cut = choose(host, host.online, 12, budget=1)
+    assert isinstance(best, Choice)
+    assert best.optimal
+    assert host.spread_of(host.nodes_met(best.mask)) <= host.spread_of(host.nodes_met(grant_of(cut)))
+
+
+def test_held_cpus_are_kept_where_nodes_are_many() -> None:
+    host = unstructured(40, 4, seed=3)
+    held = 1 << 77 | 1 << 5
+    grant = grant_of(choose(host, host.online, 10, base=held))
+    assert grant & held == held
+    assert host.nodes_met(grant).bit_count() == 3
+    assert grant_of(choose(host, held, 2, base=held)) == held
+
+
+def test_spread_over_many_unlike_nodes() -> None:
+    host = unstructured(40, 4, seed=3)
+    grant = grant_of(choose(host, host.online, 6, wishes=ResolvedWishes(spread=3), nodes_ok=lambda nodes: True))
+    assert sorted((grant & node).bit_count() for node in host.node_cpus if grant & node) == [2, 2, 2]
+
+
+def test_the_nearest_nodes_may_not_serve() -> None:
+    """Memory rules out the nearest sets, and all there are cannot be looked at."""
+    host = unstructured(40, 4, seed=9)
+    answer = choose(host, host.online, 20, nodes_ok=lambda nodes: not nodes & ~0b1111, budget=50)
+    assert isinstance(answer, Shortfall)
+    assert (answer.wish, answer.proved) == ("memory", False)
+
+
+def crossing(groups: int) -> HostMap:
+    """One node a CPU, and L3 groups across nodes and packages across both: nothing nests in anything."""
+    rows = [CpuRow(cpu, cpu, cpu % groups, cpu // 4, cpu % 5) for cpu in range(4 * groups)]
+    rows = [CpuRow(row.cpu, row.core, row.l3, row.node, row.package) for row in rows]
+    return HostMap.of(Topology.from_rows(rows))
+
+
+@pytest.mark.parametrize("budget", [1, 20, 4000])
+def test_nothing_nests_and_still_there_is_an_answer(budget: int) -> None:
+    host = crossing(15)
+    answer = choose(host, host.online, 11, budget=budget)
+    assert grant_of(answer).bit_count() == 11
+    assert host.nodes_met(grant_of(answer)).bit_count() == 3
+
+
+def test_a_search_without_an_answer_gives_up() -> None:
+    host = crossing(15)
+    answer = choose(host, host.online, 11, wishes=ResolvedWishes(limit="one"), budget=1)
+    assert isinstance(answer, Shortfall)
+    assert answer.wish == "numa"
+
+
+MISSING = [
+    (ResolvedWishes(isolated="require"), "isolated", "1 kernel-isolated"),
+    (ResolvedWishes(kind_hard="efficiency"), "core_kind", "efficiency"),
+    (ResolvedWishes(nodes=NodeSet([7])), "numa", "NUMA nodes 7"),
+    (ResolvedWishes(cores="require-full"), "cores", "whole cores"),
+    (ResolvedWishes(cores="isolate"), "cores", "wholly free cores"),
+    (ResolvedWishes(devices_hard=("nic9",)), "devices", "no device nic9"),
+    (ResolvedWishes(devices_hard=("nic0", "gpu0")), "devices", "NUMA node of nic0, gpu0"),
+]
+
+
+@pytest.mark.parametrize(("wishes", "wish", "phrase"), MISSING, ids=[row[2] for row in MISSING])
+def test_what_is_missing(wishes: ResolvedWishes, wish: str, phrase: str) -> None:
+    devices = [Device(name="nic0", kind="nic", node=0), Device(name="gpu0", kind="gpu", node=9)]
+    rows = [CpuRow(0, 0, 0, 0, 0), CpuRow(4, 0, 0, 0, 0), CpuRow(1, 1, 1, 1, 1), CpuRow(5, 1, 1, 1, 1)]
+    distances = {(9, 0): 30, (9, 1): 20}
+    host = HostMap.of(Topology.from_rows(rows, nodes=[9], devices=devices, distances=distances))
+    answer = choose(host, 0b10001 & ~1 | 0b10, 1, wishes=wishes)
+    assert isinstance(answer, Shortfall)
+    assert answer.wish == wish
+    assert phrase in answer.missing
+    assert answer.proved
+
+
+@pytest.mark.parametrize(
+    ("wishes", "wish"),
+    [
+        (ResolvedWishes(one_package=True), "package"),
+        (ResolvedWishes(l3="require-one"), "l3"),
+        (ResolvedWishes(limit="one"), "numa"),
+    ],
+)
+def test_more_than_one_place_holds(wishes: ResolvedWishes, wish: str) -> None:
+    answer = choose(TINY, TINY.online, 5, wishes=wishes)
+    assert isinstance(answer, Shortfall)
+    assert answer.wish == wish
+
+
+def test_one_package_where_the_best_nodes_lie_in_two() -> None:
+    """The fewest nodes span both packages; a package of its own needs more."""
+    sizes = [4, 1, 1, 1, 4]
+    places = [(node, 0 if node < 4 else 1) for node, size in enumerate(sizes) for _ in range(size)]
+    rows = [CpuRow(cpu, cpu, node, node, package) for cpu, (node, package) in enumerate(places)]
+    host = HostMap.of(Topology.from_rows(rows))
+    assert host.nodes_met(grant_of(choose(host, host.online, 6))).bit_count() == 2
+    grant = grant_of(choose(host, host.online, 6, wishes=ResolvedWishes(one_package=True)))
+    assert str(CpuSet.from_mask(grant)) == "0-5"
+
+
+def test_too_few_and_too_many() -> None:
+    assert choose(TINY, 0b11, 3) == Shortfall("", "3 CPUs asked for, 2 free")
+    answer = choose(TINY, 0b11, 1, base=0b1100)
+    assert isinstance(answer, Shortfall)
+    assert answer.wish == ""
+
+
+def test_explaining_nothing_is_empty() -> None:
+    assert explain_choice(TINY, 0b1, 2) == ()
+
+
+def test_require_fewest_beyond_what_could_ever_be_had_is_no_limit() -> None:
+    """CPUs held already may lie outside what is usable now."""
+    wishes = ResolvedWishes(limit="fewest")
+    assert grant_of(choose(TINY, 0, 2, base=0b101, usable=0b1, wishes=wishes)) == 0b101
+
+
+@pytest.mark.parametrize("taken", [2, 3])
+@pytest.mark.parametrize("asked", [7, 8])
+def test_listing_and_walking_agree(taken: int, asked: int) -> None:
+    """Ids that interleave, so that leaving out a place can give lower ids."""
+    random = Random(asked)
+    for _ in range(200):
+        places: list[Place] = []
+        for place in range(6):
+            cpus = sum(1 << 6 * slot + place for slot in range(8) if random.random() < 0.7)
+            pairs = cpus & cpus >> 24 & 0xFFFFFF
+            places.append((cpus, cpus.bit_count(), pairs.bit_count()))
+        if sum(sorted(size for _, size, _ in places)[-taken:]) < asked:
+            continue
+        demand = Demand.of(asked, paired=False)
+        single = [(cpus, size, 0) for cpus, size, _ in places]
+
+        def pick(cpus: int) -> int:
+            return sum(1 << cpu for cpu in [*CpuSet.from_mask(cpus)][:asked])
+
+        listed = subsets([(single, taken)], demand, pick)
+        walked = subsets([(single, taken), ([(0, 0, 0)], 1)], demand, pick)
+        assert (listed.quality, listed.grant()) == (walked.quality, walked.grant())
