@@ -134,7 +134,7 @@ def _why(one: Answer) -> str:
     if one.stopped_by is not None:
         stopped = one.stopped_by
         return f"container {one.container}: {stopped.sentence} ({stopped.kind}, {stopped.rule})"
-    return "takes no CPUs of its own" if one.count is None else "not looked further (--limit)"
+    return "takes no CPU away from others" if one.count is None else "not looked further (--limit)"
 
 
 # --- progress ------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def _text(reason: Reason) -> str:
 def _head(said: Said, width: int) -> Iterator[Line]:
     name = f"{said.pod}/{said.container}"
     first, *more = fold_text(printable(f"{name}  {said.text}"), width)
-    yield Span(name, "bold"), Span(first.removeprefix(name))
+    yield Span(first[: len(name)], "bold"), Span(first[len(name) :])
     yield from ((Span(f"{_INDENT}{text}"),) for text in more)
 
 
@@ -45,13 +45,23 @@ def _candidates(reason: Reason, width: int) -> Iterator[Line]:
     rows = [_measures(one) for one in reason.considered]
     apart = [name for name in names if len({row[name] for row in rows}) > 1]
     same = [f"{name} {rows[0][name]}" for name in names if name not in apart]
-    cells = [_row(one, row, apart) for one, row in zip(reason.considered, rows, strict=True)]
-    for line in table(["", "CPUS", *apart], cells, width - len(_INDENT)):
-        yield Span(_INDENT), *line
+    room = width - len(_INDENT)
+    side = [_row(one, row, apart) for one, row in zip(reason.considered, rows, strict=True)]
+    lines = table(["", "CPUS", *apart], side, room)
+    if max(sum(len(span.text) for span in line) for line in lines) > room:
+        told = [_told_row(one, row, apart) for one, row in zip(reason.considered, rows, strict=True)]
+        lines = table(["", "CPUS", "MEASURES"], told, room)
+    yield from ((Span(_INDENT), *line) for line in lines)
     if same:
         yield from _indented(f"alike: {', '.join(same)}", width)
-    if reason.decided_by:
-        yield from _indented(f"decided by {reason.decided_by}: {_DOCS[reason.decided_by]}", width)
+    decided_by = _decided_by(reason)
+    if decided_by:
+        yield from _indented(f"decided by {decided_by}: {_DOCS[decided_by]}", width)
+
+
+def _decided_by(reason: Reason) -> str:
+    """What decided, "" when nothing did: no rival, or a better one that the sentence tells about."""
+    return reason.decided_by if reason.considered and reason.considered[0].won else ""
 
 
 def _measures(one: Considered) -> dict[str, object]:
@@ -62,6 +72,12 @@ def _row(one: Considered, measures: dict[str, object], apart: Sequence[str]) -> 
     style = "bold" if one.won else "dim"
     texts = [str(measures[name]).rjust(len(name)) for name in apart]
     return [cell("*" if one.won else " "), cell(str(one.cpus), style), *(cell(text, style) for text in texts)]
+
+
+def _told_row(one: Considered, measures: dict[str, object], apart: Sequence[str]) -> list[Cell]:
+    """The same where the columns have no room side by side."""
+    told = ", ".join(f"{name} {measures[name]}" for name in apart)
+    return [*_row(one, measures, ()), cell(told, "bold" if one.won else "dim")]
 
 
 def _indented(text: str, width: int) -> Iterator[Line]:
@@ -79,7 +95,7 @@ def explain_data(explanation: Explanation) -> list[dict[str, Any]]:
             "considered": [
                 {"cpus": str(one.cpus), "won": one.won, "measures": _measures(one)} for one in reason.considered
             ],
-            "decided_by": reason.decided_by or None,
+            "decided_by": _decided_by(reason) or None,
         }
         for reason in explanation.reasons
     ]

@@ -75,7 +75,7 @@ def _cores_text(shapes: Sequence[Shape], *, threads: bool) -> list[str]:
     """L3 groups and cores in words, over all shapes."""
     groups = [shape.l3s for shape in shapes]
     whole, parts = [shape.whole for shape in shapes], [shape.parts for shape in shapes]
-    said = [_count(groups, "L3 group")] if any(groups) else []
+    said = [_count(groups, "L3")] if any(groups) else []
     if not threads:
         return [*said, _count(whole, "core")]
     said += [_count(whole, "whole core")] if any(whole) else []

@@ -24,7 +24,7 @@ def test_each_pod_of_the_example_by_itself(run: Run) -> None:
     assert "\n0 containers there, 256 CPUs free, 256 shared\n" in out
     assert "\ndata/database  1         container postgres: the pin 0-3 meets CPUs 0-3" in out
     assert "\nml/training-0  31        container trainer: asks for 8 CPUs, but the pool has 8 and must keep 1" in out
-    assert "\nweb-0..2       no limit  takes no CPUs of its own\n" in out
+    assert "\nweb-0..2       no limit  takes no CPU away from others\n" in out
 
 
 def test_the_same_as_data(run: Run) -> None:

@@ -118,7 +118,7 @@ def test_the_data_says_what_the_plan_does(state: cp.HostState, some: list[PodFac
 FIRST_IMPRESSION = """\
    POD            CONTAINER  KIND     CPUS              MEMORY  WHY
 A  data/database  postgres   pinned     4  0-3          node 0  R1  pinned as written; siblings 128-131 stay in the pool
-B  ml/training-0  trainer    integer    8  4-7,132-135  -       R4  node 0, 1 L3 group, 4 whole cores
+B  ml/training-0  trainer    integer    8  4-7,132-135  -       R4  node 0, 1 L3, 4 whole cores
 .  web-0..2       nginx      shared   244  pool         -       R5  shares the pool
 """
 
@@ -165,7 +165,7 @@ def test_many_replicas_are_one_row_one_owner_and_one_refusal(run: Run, manifest:
     arguments = ("plan", str(manifest), "--host", HOST, "--width", "160")
     out = run(*arguments).out
     assert re.search(r"^A  worker-0\.\.62  c0 +integer  63 x 3  0-125,128,130,132,… ", out, re.MULTILINE)
-    assert "each on 1 node, 1 L3 group, 1 whole core, 1 core in part" in out
+    assert "each on 1 node, 1 L3, 1 whole core, 1 core in part" in out
     assert "A worker-0..62/c0: 189 CPUs" in out
     assert out.count("✗") == 1
     assert "✗ worker-63..199, container c1: asks for 1 CPU, but the pool has 1 and must keep 1" in out
