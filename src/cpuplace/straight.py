@@ -116,7 +116,7 @@ class Straight:
         for pick in product(*(range(min(len(ranks), size) + 1) for ranks in self._classes)):
             if sum(pick) == size:
                 levels.setdefault(self._nearness(pick), []).append(pick)
-        return [picks for _, picks in sorted(levels.items())]
+        return [picks[::-1] for _, picks in sorted(levels.items())]  # those of low classes, so of low ids, first
 
     def _nearness(self, pick: tuple[int, ...]) -> tuple[int, int]:
         ranks = [rank for one, taken in zip(self._classes, pick, strict=True) for rank in one[:taken]]

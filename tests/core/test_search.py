@@ -5,10 +5,12 @@ from random import Random
 import pytest
 
 from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
+from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.subsets import Demand, Place, subsets
-from cpuplace.topology import CpuRow, Device, Topology
+from cpuplace.task import compile_task
+from cpuplace.topology import CoreKind, CpuRow, Device, Topology
 from cpuplace.wishes import ResolvedWishes
 
 TINY = HostMap.of(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
@@ -53,6 +55,62 @@ def test_held_cpus_are_kept_where_nodes_are_many() -> None:
     assert grant & held == held
     assert host.nodes_met(grant).bit_count() == 3
     assert grant_of(choose(host, held, 2, base=held)) == held
+    inside = grant_of(choose(host, host.online, 4, base=held))
+    assert host.nodes_met(inside) == host.nodes_met(held)
+
+
+def test_fewest_of_unequal_nodes() -> None:
+    host = unstructured(40, 4, seed=5)
+    free = host.online & Random(5).getrandbits(160)
+    grant = grant_of(choose(host, free, 18))
+    sizes = sorted(((free & node).bit_count() for node in host.node_cpus), reverse=True)
+    fewest = next(taken for taken in range(1, 40) if sum(sizes[:taken]) >= 18)
+    assert host.nodes_met(grant).bit_count() == fewest
+
+
+def test_the_wished_kind_gives_way_to_a_hard_wish() -> None:
+    """No L3 group has two performance CPUs, so the best is one of them and one other."""
+    kinds: list[CoreKind] = ["efficiency", "performance"]
+    rows = [CpuRow(cpu, cpu, cpu // 3, 0, 0, kind=kinds[cpu % 3 == 2]) for cpu in range(6)]
+    host = HostMap.of(Topology.from_rows(rows))
+    wishes = ResolvedWishes(kind_soft="performance", l3="require-one")
+    assert str(CpuSet.from_mask(grant_of(choose(host, host.online, 2, wishes=wishes)))) == "0,2"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, "1"), (2, "1,3"), (3, "1,3,5"), (5, "0-3,5")])
+def test_isolated_cpus_first_then_the_wished_kind(count: int, expected: str) -> None:
+    kinds: list[CoreKind] = ["performance", "efficiency"]
+    rows = [CpuRow(cpu, cpu, 0, 0, 0, kind=kinds[cpu % 2]) for cpu in range(6)]
+    host = HostMap.of(Topology.from_rows(rows, isolated=CpuSet([1, 3])))
+    wishes = ResolvedWishes(isolated="prefer", kind_soft="efficiency")
+    assert str(CpuSet.from_mask(grant_of(choose(host, host.online, count, wishes=wishes)))) == expected
+
+
+REGULAR = {
+    "one L3 group a node": HostMap.of(
+        Topology.uniform(packages=2, nodes_per_package=6, cores_per_l3=4, threads_per_core=2)
+    ),
+    "four L3 groups a node": HostMap.of(
+        Topology.uniform(packages=2, nodes_per_package=2, l3_per_node=4, cores_per_l3=3, threads_per_core=2)
+    ),
+    "two large nodes": HostMap.of(Topology.uniform(packages=2, l3_per_node=10, cores_per_l3=3, threads_per_core=2)),
+}
+
+
+@pytest.mark.parametrize("host", REGULAR.values(), ids=REGULAR.keys())
+def test_both_ways_agree_on_fragmented_servers(host: HostMap) -> None:
+    random = Random(11)
+    for count in (3, 5, 6, 7, 8, 11, 14, 17, 20, 23) * 3:
+        free = host.online & random.getrandbits(host.online.bit_length())
+        search = ExactSearch(10**6)
+        search.run(compile_task(host, free, count))
+        assert search.best is not None
+        assert choose(host, free, count) == Choice(search.best.grant, 0, True)
+
+
+def test_two_whole_nodes_of_the_first_package() -> None:
+    host = REGULAR["one L3 group a node"]
+    assert grant_of(choose(host, host.online, 16)) == host.node_cpus[0] | host.node_cpus[1]
 
 
 def test_spread_over_many_unlike_nodes() -> None:
@@ -127,6 +185,15 @@ def test_more_than_one_place_holds(wishes: ResolvedWishes, wish: str) -> None:
     answer = choose(TINY, TINY.online, 5, wishes=wishes)
     assert isinstance(answer, Shortfall)
     assert answer.wish == wish
+
+
+def test_the_wish_in_the_way_is_named_not_one_that_is_met() -> None:
+    answer = choose(TINY, TINY.online, 5, wishes=ResolvedWishes(cores="isolate", limit="one", isolated="prefer"))
+    assert isinstance(answer, Shortfall)
+    assert answer.wish == "cores"
+    answer = choose(TINY, TINY.online, 3, wishes=ResolvedWishes(cores="isolate", limit="one"))
+    assert isinstance(answer, Shortfall)
+    assert answer.wish == "numa"
 
 
 def test_one_package_where_the_best_nodes_lie_in_two() -> None:
