@@ -52,9 +52,11 @@ from cpuplace.topology import (
 from cpuplace.wishes import Wishes
 
 if TYPE_CHECKING:
+    from cpuplace.capacity import Fit, fit
     from cpuplace.facts import ContainerFacts, PodFacts
     from cpuplace.invariants import Violation, violations
     from cpuplace.kinds import read_pod
+    from cpuplace.starting import PodStart, start_pod
 
 __all__ = [
     "AlreadyPlaced",
@@ -73,6 +75,7 @@ __all__ = [
     "CpuplaceError",
     "Device",
     "Explanation",
+    "Fit",
     "Held",
     "HostState",
     "Impossible",
@@ -89,6 +92,7 @@ __all__ = [
     "PinOverlap",
     "Plan",
     "PodFacts",
+    "PodStart",
     "Policy",
     "PoolExhausted",
     "Reason",
@@ -103,19 +107,25 @@ __all__ = [
     "WishUnmet",
     "Wishes",
     "apply",
+    "fit",
     "forget_pod",
     "place",
     "place_all",
     "read_pod",
     "release",
+    "start_pod",
     "violations",
 ]
 
 _LATER = {
     "ContainerFacts": "cpuplace.facts",
+    "Fit": "cpuplace.capacity",
     "PodFacts": "cpuplace.facts",
+    "PodStart": "cpuplace.starting",
     "Violation": "cpuplace.invariants",
+    "fit": "cpuplace.capacity",
     "read_pod": "cpuplace.kinds",
+    "start_pod": "cpuplace.starting",
     "violations": "cpuplace.invariants",
 }
 """Names whose modules are imported when first asked for (PEP 562): a plugin that starts has no time to lose."""

@@ -27,8 +27,8 @@ class Reason:
 
     @property
     def decided_by(self) -> str:
-        """The first element in which the winner beat the next best set; "" when it had no rival."""
-        if len(self.considered) < 2:
+        """The first element in which the winner beat the next best set; "" when it had none, or did not win by it."""
+        if len(self.considered) < 2 or not self.considered[0].won:
             return ""
         first, second = self.considered[0].measures, self.considered[1].measures
         return next((a[0] for a, b in zip(first, second, strict=True) if a[1] != b[1]), "ids")

@@ -218,7 +218,7 @@ def _refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Short
         return WishUnmet(
             container_id=request.container_id,
             rule="section 5",
-            sentence=f"asks for {_cpus(ask.wanted)} with {found.wish}: {found.missing}; {_fitting(fits)}",
+            sentence=f"asks for {counted(ask.wanted)} with {found.wish}: {found.missing}; {_fitting(fits)}",
             wish=found.wish,
             asked=ask.wanted,
             fits=fits,
@@ -227,7 +227,7 @@ def _refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Short
     return NotEnoughCpus(
         container_id=request.container_id,
         rule="R4",
-        sentence=f"asks for {_cpus(ask.wanted)}, {free.bit_count()} free ones may be used; {_fitting(fits)}",
+        sentence=f"asks for {counted(ask.wanted)}, {free.bit_count()} free ones may be used; {_fitting(fits)}",
         asked=ask.wanted,
         free=CpuSet.from_mask(free),
         fits=fits,
@@ -246,7 +246,7 @@ def _pool_refusal(state: HostState, request: ContainerRequest, ask: Ask, found: 
     return PoolExhausted(
         container_id=request.container_id,
         rule="R6",
-        sentence=f"asks for {_cpus(ask.wanted)}, but {why}; {_fitting(fits)}",
+        sentence=f"asks for {counted(ask.wanted)}, but {why}; {_fitting(fits)}",
         asked=ask.wanted,
         fits=fits,
         holders=found.holders,
@@ -268,9 +268,10 @@ def _memory_refusal(state: HostState, request: ContainerRequest, limit: MemoryLi
     return limit.refusal(request, nodes)
 
 
-def _cpus(count: int) -> str:
+def counted(count: int) -> str:
+    """ "1 CPU", "4 CPUs"."""
     return "1 CPU" if count == 1 else f"{count} CPUs"
 
 
 def _fitting(fits: int) -> str:
-    return f"{_cpus(fits)} would fit" if fits else "not even 1 CPU would fit"
+    return f"{counted(fits)} would fit" if fits else "not even 1 CPU would fit"

@@ -1,7 +1,7 @@
 """Pinning: whether a pin can be had verbatim (R1), beside other pins (R2) and integer containers (R3)."""
 
 from cpuplace.binding import bound_nodes, memory_limit
-from cpuplace.granting import starving
+from cpuplace.granting import counted, starving
 from cpuplace.idset import CpuSet
 from cpuplace.refusal import BadPin, NoLegalMove, PinOverlap, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
@@ -27,7 +27,7 @@ def pin_notes(state: HostState, request: ContainerRequest) -> tuple[str, ...]:
     """Remarks on a pin that was granted."""
     if request.limit is None or request.limit == len(request.pin):
         return ()
-    return (f"{request.container_id}: the pin has {len(request.pin)} CPUs, the CPU limit is {request.limit}",)
+    return (f"{request.container_id}: the pin has {counted(len(request.pin))}, the CPU limit is {request.limit}",)
 
 
 def _listed(state: HostState, request: ContainerRequest) -> Refusal | None:
@@ -55,7 +55,7 @@ def _allowed(state: HostState, request: ContainerRequest) -> Refusal | None:
         return _bad(request, request.pin, f"namespace {request.namespace} may not pin (allowed: {allowed})")
     if policy.pin_size == "match" and request.limit != len(request.pin):
         limit = "not a whole number" if request.limit is None else str(request.limit)
-        return _bad(request, request.pin, f"the pin has {len(request.pin)} CPUs, the CPU limit is {limit}")
+        return _bad(request, request.pin, f"the pin has {counted(len(request.pin))}, the CPU limit is {limit}")
     return None
 
 

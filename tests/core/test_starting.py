@@ -106,5 +106,5 @@ def test_notes_and_reasons_of_all_containers_are_joined() -> None:
     pin = cp.ContainerRequest.pinned("p/pin", cp.CpuSet([3]), exclusive=True, pod="p", name="pin", limit=2)
     one = started(EMPTY, integer("setup", 2, init=True), pin, integer("main", 2))
     assert [reason.container_id for reason in one.plan.explain().reasons] == ["p/setup", "p/pin", "p/main"]
-    assert one.plan.notes == ("p/pin: the pin has 1 CPUs, the CPU limit is 2",)
+    assert one.plan.notes == ("p/pin: the pin has 1 CPU, the CPU limit is 2",)
     assert one.plan.optimal
