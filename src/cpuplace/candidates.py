@@ -139,30 +139,33 @@ def explain_choice(
     nodes_ok: NodesOk | None = None,
     budget: int = DEFAULT_BUDGET,
 ) -> tuple[Candidate, ...]:
-    """The best grants of the node sets that `choose` weighs against each other, best first; () when there is none.
+    """What `choose` answers, and the best grants of node sets it weighs that against, best first; () when refused.
+
+    The winner is first; a better one behind it means that the search was cut. About 10 ms on the largest hosts.
 
     >>> from cpuplace.topology import Topology
     >>> tiny = HostMap.of(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
     >>> [(one.cpus, one.measures["node_leftover"], one.won) for one in explain_choice(tiny, 0b11101111, 2)][:2]
     [(34, 1, True), (68, 2, False)]
     """
-    task = compile_task(
-        host,
-        free,
-        count,
-        wishes=wishes,
-        others=others,
-        base=base,
-        usable=usable,
-        isolated_free=isolated_free,
-        nodes_ok=nodes_ok or _any_nodes,
-    )
+    given: dict[str, Any] = {
+        "wishes": wishes,
+        "others": others,
+        "base": base,
+        "usable": usable,
+        "isolated_free": isolated_free,
+    }
+    answer = choose(host, free, count, **given, nodes_ok=nodes_ok, budget=budget)
+    if isinstance(answer, Shortfall):
+        return ()
+    task = compile_task(host, free, count, **given, nodes_ok=nodes_ok or _any_nodes)
     search = ExactSearch(budget, keep=_SHOWN)
     search.run(task)
-    best = sorted(set(search.seen))[:_SHOWN]
+    others_seen = sorted(found for found in set(search.seen) if found.grant != answer.mask)
     names = task.names()
     return tuple(
-        Candidate(found.grant, dict(zip(names, found.measure, strict=True)), found is best[0]) for found in best
+        Candidate(grant, dict(zip(names, measure, strict=True)), grant == answer.mask)
+        for measure, grant in [(task.measure(answer.mask), answer.mask), *others_seen[: _SHOWN - 1]]
     )
 
 

@@ -246,3 +246,13 @@ def test_listing_and_walking_agree(taken: int, asked: int) -> None:
         listed = subsets([(single, taken)], demand, pick)
         walked = subsets([(single, taken), ([(0, 0, 0)], 1)], demand, pick)
         assert (listed.quality, listed.grant()) == (walked.quality, walked.grant())
+
+
+@pytest.mark.parametrize("host", REGULAR.values(), ids=REGULAR.keys())
+@pytest.mark.parametrize("count", [1, 9, 30])
+def test_the_explanation_begins_with_the_answer(host: HostMap, count: int) -> None:
+    free = host.online & Random(count).getrandbits(host.online.bit_length())
+    shown = explain_choice(host, free, count)
+    assert shown[0].cpus == grant_of(choose(host, free, count))
+    assert [one.won for one in shown].count(True) == 1
+    assert all(tuple(one.measures.values()) >= tuple(shown[0].measures.values()) for one in shown)
