@@ -178,6 +178,11 @@ def lowest(cpus: int, count: int) -> int:
         for _ in range(count):
             rest &= rest - 1
         return cpus ^ rest
+    extra = cpus.bit_count() - count
+    if extra < 5:
+        for _ in range(extra):
+            cpus ^= 1 << cpus.bit_length() - 1
+        return cpus
     low, high = count, cpus.bit_length()
     while low < high:
         middle = (low + high) >> 1
