@@ -60,14 +60,20 @@ def _disjoint(state: HostState) -> Iterator[Violation]:
             yield Violation("I1", f"CPUs {both} belong to two owners", (a.container_id, b.container_id))
 
 
+def _sound(state: HostState) -> Iterator[Assignment]:
+    """All but those that hardware, or others while we were away, left with less than the rules promise."""
+    starved = state.low_pool
+    return (one for one in state.assignments.values() if not (one.degraded or (starved and one.kind is Kind.SHARED)))
+
+
 def _usable(state: HostState) -> Iterator[Violation]:
-    for one in state.assignments.values():
+    for one in _sound(state):
         if one.kind is not Kind.UNMANAGED and not one.cpus <= state.usable:
             yield Violation("I2", f"holds unusable CPUs {one.cpus - state.usable}", (one.container_id,))
 
 
 def _not_empty(state: HostState) -> Iterator[Violation]:
-    for one in state.assignments.values():
+    for one in _sound(state):
         if one.kind is not Kind.UNMANAGED and not one.cpus:
             yield Violation("I3", "holds no CPU", (one.container_id,))
 
@@ -83,29 +89,29 @@ def _pool(state: HostState) -> Iterator[Violation]:
     if state.pool != expected:
         yield Violation("I4", f"the pool is {state.pool}, by its definition it is {expected}")
     floor = min(state.policy.min_shared_cpus, state.ground.pool_base.bit_count())
-    if len(expected) < floor:
+    if len(expected) < floor and not state.low_pool:
         yield Violation("I4", f"the pool has {len(expected)} CPUs, the floor is {floor}")
-    for one in state.assignments.values():
+    for one in _sound(state):
         if one.kind is Kind.SHARED and not one.cpus <= expected:
             yield Violation("I4", f"runs on {one.cpus - expected} outside the pool", (one.container_id,))
 
 
 def _exact_count(state: HostState) -> Iterator[Violation]:
-    for one in state.owners.values():
+    for one in _sound(state):
         if one.kind is Kind.INTEGER and len(one.cpus) != one.request.count:
             sentence = f"holds {len(one.cpus)} CPUs, asked for {one.request.count}"
             yield Violation("I5", sentence, (one.container_id,))
 
 
 def _exact_pin(state: HostState) -> Iterator[Violation]:
-    for one in state.owners.values():
-        if one.kind is not Kind.INTEGER and one.cpus != one.request.pin:
+    for one in _sound(state):
+        if one.kind not in (Kind.INTEGER, Kind.SHARED) and one.cpus != one.request.pin:
             sentence = f"holds {one.cpus}, its pin is {one.request.pin}"
             yield Violation("I6", sentence, (one.container_id,))
 
 
 def _forbidden(state: HostState) -> Iterator[Violation]:
-    for one in state.assignments.values():
+    for one in _sound(state):
         if one.kind in (Kind.INTEGER, Kind.SHARED) and one.cpus & one.request.forbid:
             yield Violation("I7", f"holds forbidden CPUs {one.cpus & one.request.forbid}", (one.container_id,))
         reserved = one.cpus & state.reserved if one.exclusive else NO_CPUS
@@ -114,7 +120,7 @@ def _forbidden(state: HostState) -> Iterator[Violation]:
 
 
 def _hard_wishes(state: HostState) -> Iterator[Violation]:
-    for one in state.owners.values():
+    for one in _sound(state):
         if one.kind is Kind.INTEGER:
             yield from (
                 Violation("I8", f"does not have its wish: {unmet}", (one.container_id,)) for unmet in _unmet(state, one)

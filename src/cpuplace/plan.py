@@ -108,13 +108,30 @@ def _steps(before: HostState, after: HostState) -> Iterator[Step]:
     gone = [*_missing(before.owners, after.owners), *_missing(before.shared, after.shared)]
     came = [*_missing(after.owners, before.owners), *_missing(after.shared, before.shared)]
     narrowed, moved, widened = _shared_steps(before, after)
-    for key in gone:
-        yield Step(Op.RELEASE, key, before[key].held, None)
+    yield from (Step(Op.RELEASE, key, before[key].held, None) for key in gone if key not in after)
     yield from narrowed
     yield from moved
+    yield from _owner_steps(before, after)
     for key in came:
-        yield Step(Op.GRANT, key, None, after[key].held)
+        if key in before:  # from shared to integer, or back
+            yield Step(Op.MOVE, key, before[key].held, after[key].held)
+        else:
+            yield Step(Op.GRANT, key, None, after[key].held)
     yield from widened
+
+
+def _owner_steps(before: HostState, after: HostState) -> Iterator[Step]:
+    """The steps of containers with CPUs of their own that hold others now: who shrinks goes first."""
+    changed = [
+        Step(_op(before.owners[key].cpus, one.cpus), key, before.owners[key].held, one.held)
+        for key, one in after.owners.items()
+        if key in before.owners and before.owners[key] is not one and before.owners[key].held != one.held
+    ]
+    return iter(sorted(changed, key=lambda step: (Op.NARROW, Op.MOVE, Op.WIDEN).index(step.op)))
+
+
+def _op(was: CpuSet, will: CpuSet) -> Op:
+    return Op.NARROW if will < was else Op.WIDEN if was < will else Op.MOVE
 
 
 def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
@@ -129,9 +146,9 @@ def _shared_steps(before: HostState, after: HostState) -> tuple[list[Step], list
     Most of them hold just what all are told of, so their steps are made in bulk from one change.
     """
     sorted_steps: tuple[list[Step], list[Step], list[Step]] = ([], [], [])
-    if before.told == after.told and before.extra == after.extra:
+    if before.told == after.told and before.apart == after.apart:
         return sorted_steps
-    special = {*after.picky, *before.extra, *after.extra}
+    special = {*after.picky, *before.apart, *after.apart}
     stays = before.shared.keys() & after.shared.keys() if before.shared is not after.shared else after.shared
     plain = [key for key in after.shared if key in stays and key not in special]
     for group, op, was, will in _change(before.told, after.told):

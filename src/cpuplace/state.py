@@ -34,7 +34,8 @@ class Held(NamedTuple):
 class Assignment:
     """One container and what it holds; `withheld` are idle siblings of an isolate grant.
 
-    `baseline` are the CPUs of its creation, which shrinking keeps longest (R10); `rule` gave them.
+    `baseline` are the CPUs of its creation, which shrinking keeps longest (R10); `rule` gave them; `degraded`
+    says what hardware, or whoever acted while we were away, made worse than the rules allow.
     """
 
     request: ContainerRequest
@@ -44,6 +45,7 @@ class Assignment:
     baseline: CpuSet = NO_CPUS
     preferred: NodeSet | None = None
     rule: str = ""
+    degraded: str = ""
 
     @property
     def container_id(self) -> str:
@@ -78,8 +80,9 @@ class HostState:
     """Who holds what on one host. Start with `HostState.empty`, go on with `apply`.
 
     `owners` are all containers but the shared ones; `shared` holds the latter's requests, since what they
-    hold follows from `told`, the CPUs that shared containers were told of, and `extra`, what
-    single ones were told beyond that (only with widen="lazy"). The dicts are never changed in place.
+    hold follows from `told`, the CPUs that shared containers were told of, and `apart`, what single ones
+    hold that were told something else. `low_pool` is set when hardware made the pool too small (R11). The dicts
+    are never changed in place.
     """
 
     ground: Ground
@@ -93,8 +96,9 @@ class HostState:
     lent: int = field(default=0, eq=False)
     withheld_mask: int = field(default=0, eq=False)
     told: int = 0
-    extra: dict[str, int] = field(factory=dict)
+    apart: dict[str, int] = field(factory=dict)
     picky: tuple[str, ...] = field(default=(), eq=False)
+    low_pool: bool = False
 
     @staticmethod
     def empty(topology: Topology, policy: Policy | None = None) -> "HostState":
@@ -201,8 +205,9 @@ class HostState:
         return container_id in self.owners or container_id in self.shared
 
     def shared_mask(self, request: ContainerRequest) -> int:
-        """What a shared container holds: what it was told, without what it forbids."""
-        return (self.told | self.extra.get(request.container_id, 0)) & ~request.forbid.mask
+        """What a shared container holds: what all were told without what it forbids, or what it alone was told."""
+        alone = self.apart.get(request.container_id)
+        return self.told & ~request.forbid.mask if alone is None else alone
 
     def _shared_assignment(self, request: ContainerRequest) -> Assignment:
         return Assignment(request, CpuSet.from_mask(self.shared_mask(request)))
@@ -250,7 +255,7 @@ def with_owner(state: HostState, assignment: Assignment) -> HostState:
     integer = state.integer | cpus if kind is Kind.INTEGER else state.integer
     owned = state.owned | cpus if kind is Kind.PINNED else state.owned
     withheld = state.withheld_mask | assignment.withheld.mask
-    told, extra = _told(state, integer | owned | withheld)
+    told, apart = _told(state, integer | owned | withheld)
     return HostState(
         ground=state.ground,
         version=state.version + 1,
@@ -263,20 +268,22 @@ def with_owner(state: HostState, assignment: Assignment) -> HostState:
         lent=state.lent if kind in EXCLUSIVE_KINDS else state.lent | cpus,
         withheld_mask=withheld,
         told=told,
-        extra=extra,
+        apart=apart,
         picky=state.picky,
+        low_pool=state.low_pool,
     )
 
 
 def with_shared(state: HostState, request: ContainerRequest) -> HostState:
     """The next state, with one more shared container, told of the whole pool."""
     key, name, pool = request.container_id, (request.pod, request.name), state.pool_mask
+    alone = {} if state.told == pool else {key: pool & ~request.forbid.mask}
     return evolve(
         state,
         version=state.version + 1,
         shared=state.shared | {key: request},
         by_name=state.by_name | {name: key},
-        extra=state.extra if state.told == pool else state.extra | {key: pool},
+        apart=state.apart | alone,
         picky=(*state.picky, key) if request.forbid else state.picky,
     )
 
@@ -293,7 +300,7 @@ def without(state: HostState, container_id: str) -> HostState:
         integer, withheld = integer & ~gone.cpus.mask, withheld & ~gone.withheld.mask
     else:
         owned, lent = _pins(owners)
-    told, extra = _told(state, integer | owned | withheld)
+    told, apart = _told(state, integer | owned | withheld)
     held = Remembered(gone.cpus.mask | gone.withheld.mask, gone.request.init)
     return HostState(
         ground=state.ground,
@@ -307,8 +314,9 @@ def without(state: HostState, container_id: str) -> HostState:
         lent=lent,
         withheld_mask=withheld,
         told=told,
-        extra=extra,
+        apart=apart,
         picky=state.picky,
+        low_pool=state.low_pool,
     )
 
 
@@ -319,7 +327,7 @@ def _without_shared(state: HostState, container_id: str) -> HostState:
         version=state.version + 1,
         shared=_less(state.shared, container_id),
         by_name=_less(state.by_name, (request.pod, request.name)),
-        extra={key: mask for key, mask in state.extra.items() if key != container_id},
+        apart={key: mask for key, mask in state.apart.items() if key != container_id},
         picky=tuple(key for key in state.picky if key != container_id),
     )
 
@@ -355,17 +363,43 @@ def _pins(owners: dict[str, Assignment]) -> tuple[int, int]:
 
 
 def _told(state: HostState, taken: int) -> tuple[int, dict[str, int]]:
-    """What shared containers are told of once `taken` is out of the pool (R7): (told, extra).
+    """What shared containers are told of once `taken` is out of the pool (R7): (told, apart).
 
     widen="lazy": CPUs that only joined the pool are not told; as soon as somebody must be narrowed, the
-    whole pool is told, so that the widening rides along.
+    whole pool is told, so that the widening rides along. Nobody is ever told of no CPU at all: where hardware
+    leaves none (a plan may not), what was told before stays.
     """
     ground = state.ground
     pool = ground.pool_base & ~taken
-    if state.shared and ground.policy.widen == "lazy":
-        outside = state.told
-        for mask in state.extra.values():
-            outside |= mask
-        if not outside & ~pool:
-            return state.told, state.extra
-    return pool, {}
+    if not state.shared:
+        return pool, {}
+    if ground.policy.widen == "lazy" and not _outside(state, pool):
+        return state.told, state.apart
+    if not pool:
+        return state.told, state.apart
+    hungry = [state.shared[key] for key in state.picky if not pool & ~state.shared[key].forbid.mask]
+    return pool, {request.container_id: state.shared_mask(request) for request in hungry}
+
+
+def _outside(state: HostState, pool: int) -> int:
+    """What shared containers were told of and is not in the pool any more."""
+    told = state.told
+    for mask in state.apart.values():
+        told |= mask
+    return told & ~pool
+
+
+def regrounded(state: HostState, ground: Ground) -> HostState:
+    """The next state on another ground: the same assignments, shared containers told of the new pool."""
+    moved = evolve(state, ground=ground, version=state.version + 1)
+    told, apart = _told(moved, moved.integer | moved.owned | moved.withheld_mask)
+    return with_low_pool(evolve(moved, told=told, apart=apart))
+
+
+def with_low_pool(state: HostState) -> HostState:
+    """The state with `low_pool` as it is: true when R6 does not hold."""
+    pool = state.pool_mask
+    low = pool.bit_count() < min(state.policy.min_shared_cpus, state.ground.pool_base.bit_count())
+    low |= bool(state.shared) and not pool
+    low |= any(not pool & ~state.shared[key].forbid.mask for key in state.picky)
+    return state if low == state.low_pool else evolve(state, low_pool=low)

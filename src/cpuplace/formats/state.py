@@ -75,7 +75,8 @@ SCHEMA: Final[Mapping[str, Any]] = {
             },
         },
         "told": _CPUS,
-        "told_more": _GROUPS,
+        "held_apart": _GROUPS,
+        "low_pool": {"type": "boolean"},
     },
 }
 
@@ -112,7 +113,8 @@ def to_dict(state: HostState) -> dict[str, Any]:
             for (pod, name), held in state.remembered.items()
         ],
         told=None if state.told == state.pool_mask else _list(state.told),
-        told_more={key: _list(mask) for key, mask in state.extra.items()},
+        held_apart={key: _list(mask) for key, mask in state.apart.items()},
+        low_pool=state.low_pool,
     )
 
 
@@ -239,13 +241,14 @@ def _told(top: Field, state: HostState) -> HostState:
     """The state with what its shared containers were told of (R7): only lazy widening makes it differ from the pool."""
     told = top.maybe("told", Field.cpus, state.pool)
     nothing: dict[str, int] = {}
-    extra = top.maybe("told_more", lambda field: _told_more(field, state), nothing)
-    if (told != state.pool or extra) and state.policy.widen != "lazy":
+    apart = top.maybe("held_apart", lambda field: _held_apart(field, state), nothing)
+    low_pool = top.maybe("low_pool", Field.flag, False)
+    if (told != state.pool or apart) and state.policy.widen != "lazy" and not low_pool:
         raise top.bad(f"shared containers were told of {told}, the pool is {state.pool}", "only with widen: lazy")
-    return evolve(state, told=told.mask, extra=extra)
+    return evolve(state, told=told.mask, apart=apart, low_pool=low_pool)
 
 
-def _told_more(field: Field, state: HostState) -> dict[str, int]:
+def _held_apart(field: Field, state: HostState) -> dict[str, int]:
     more = {}
     for key, one in field.entries():
         if key not in state.shared:

@@ -15,7 +15,7 @@ from cpuplace.wishes import NO_WISHES, Wishes
 
 _LIST: Final = {"type": "string", "pattern": "^[0-9,:/-]*$"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
-_HELD: Final = ("cpus", "mems", "preferred", "withheld", "baseline", "rule")
+_HELD: Final = ("cpus", "mems", "preferred", "withheld", "baseline", "rule", "degraded")
 
 CONTAINER: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -42,6 +42,7 @@ CONTAINER: Final[Mapping[str, Any]] = {
         "withheld": _LIST,
         "baseline": _LIST,
         "rule": {"type": "string"},
+        "degraded": {"type": "string"},
     },
     "description": "what it asked for, then (unless it is shared) what it holds: cpus and what follows",
 }
@@ -81,7 +82,7 @@ def _held_dict(held: Assignment) -> dict[str, Any]:
     return (
         {"cpus": str(held.cpus)}
         | {name: str(some) for name, some in nodes.items() if some is not None}
-        | nonempty(withheld=str(held.withheld), baseline=str(held.baseline), rule=held.rule)
+        | nonempty(withheld=str(held.withheld), baseline=str(held.baseline), rule=held.rule, degraded=held.degraded)
     )
 
 
@@ -98,6 +99,7 @@ def read_container(field: Field, topology: Topology) -> Assignment | ContainerRe
             field.maybe("baseline", Field.cpus, NO_CPUS),
             field.maybe("preferred", lambda some: _nodes(some, topology), None),
             field.maybe("rule", read_text, ""),
+            field.maybe("degraded", read_text, ""),
         )
     for name in _HELD:
         if name in field.value:

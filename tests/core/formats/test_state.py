@@ -41,7 +41,7 @@ def read(state: cp.HostState) -> cp.HostState:
 def everything(state: cp.HostState) -> tuple[object, ...]:
     """All that a state says, computed facts and the order of its containers included."""
     facts = (state.version, state.digest, state.pool, state.free, state.withheld, state.exclusive, state.set_aside)
-    sums = (state.integer, state.owned, state.lent, state.told, state.extra, state.picky, state.by_name)
+    sums = (state.integer, state.owned, state.lent, state.told, state.apart, state.picky, state.by_name)
     return (*facts, *sums, state.policy, list(state.assignments.items()), state.remembered)
 
 
@@ -190,8 +190,8 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "remembered twice": (remembered(), "container 'gone' of pod 'p' is remembered twice"),
     "remembered elsewhere": (remembered(name="x", cpus="90"), "remembers CPUs that may not be used: 90"),
     "told something else": (lambda v: v.update(told="5"), "shared containers were told of 5, the pool is"),
-    "told nobody": (lambda v: v.update(told_more={"zz": "1"}), "'zz' is no shared container of this state"),
-    "told more": (lambda v: v.update(told_more={"web": "1"}), "(only with widen: lazy)"),
+    "told nobody": (lambda v: v.update(held_apart={"zz": "1"}), "'zz' is no shared container of this state"),
+    "told more": (lambda v: v.update(held_apart={"web": "1"}), "(only with widen: lazy)"),
 }
 
 
