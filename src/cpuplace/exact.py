@@ -21,7 +21,7 @@ from cpuplace.task import Task
 
 _STEP: Final = 16
 """How many additions of the Filler count as one search node, so that a budget bounds the time of both."""
-_REGION: Final = 50
+_REGION: Final = 80
 """And how many a region counts besides."""
 _PATIENCE: Final = 40_000
 """How many search nodes may be spent beyond the budget before a search without any answer gives up."""
@@ -73,16 +73,20 @@ class ExactSearch:
                 continue
             seen = len(self.seen)
             for pick in sets.picks(size, self.budget):
-                floor = _pick_floor(task, sets, pick)
-                if not self._hopeless(floor):
+                if not self._spent() and not self._hopeless(_pick_floor(task, sets, pick)):
                     self._regions(task, sets, pick)
             if len(self.seen) == seen and not sets.all_listed(size):
                 self.budget.cut = True  # only the nearest sets were met, and they do not serve
 
+    def _spent(self) -> bool:
+        """Whether there is no budget left to look at another branch; without an answer patience counts besides."""
+        spent = self.budget.left < (0 if self.best else self._limit)
+        self.budget.cut |= spent
+        return spent
+
     def _hopeless(self, floor: tuple[int, ...]) -> bool:
         """Whether a branch cannot win, or there is no budget left to look at it."""
-        if self.budget.left < (0 if self.best else self._limit):
-            self.budget.cut = True
+        if self._spent():
             return True
         return self.best is not None and len(self.seen) >= self._keep and floor > self.best.measure[: len(floor)]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, product
 from math import prod
+from typing import Final
 
 from attrs import frozen
 
@@ -16,8 +17,12 @@ from cpuplace.hostmap import HostMap
 from cpuplace.task import Task
 
 Pick = tuple[int, ...]
-_LISTED = 4096
+_LISTED: Final = 4096
 """Up to so many picks of one size are listed and sorted; more are searched from the nearest outwards."""
+
+
+_TIES: Final = 64
+"""So many equally near sets end the search: where so much is alike, there is no end of them."""
 
 
 class Budget:
@@ -170,6 +175,7 @@ class _Nearest:
             if distance != self._best:
                 self._best, self._found = distance, set()
             self._found.add(nodes)
+            self._budget.cut |= len(self._found) > _TIES
 
     def _search(self) -> None:
         forced = self._forced
@@ -190,16 +196,18 @@ class _Nearest:
                     return
                 self._meet(nodes | 1 << rank, distance + added[rank])
             return
-        for rank in sorted(rest, key=added.__getitem__):
-            if self._hopeless(distance, held, rest, added, missing):
-                return
+        order = sorted(rest, key=added.__getitem__, reverse=True)
+        while not self._hopeless(distance, held, rest, added, missing):
+            rank = order.pop()
             rest = [other for other in rest if other != rank]
             further = [a + b for a, b in zip(added, self._rows[rank], strict=True)]
             self._deepen(nodes | 1 << rank, distance + added[rank], held + self._held[rank], rest, further)
 
     def _hopeless(self, distance: int, held: int, rest: list[int], added: Sequence[int], missing: int) -> bool:
         """Whether `missing` more of `rest` cannot hold enough, or add too much."""
-        if self._budget.cut or held + sum([self._held[rank] for rank in rest[:missing]]) < self._task.count:
+        if self._budget.cut or len(rest) < missing:
+            return True
+        if held + sum([self._held[rank] for rank in rest[:missing]]) < self._task.count:
             return True
         if self._best is None:
             return False
