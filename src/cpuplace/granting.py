@@ -27,7 +27,7 @@ class Granted(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One question to the search: what may be used, how many, and what is weighed."""
+    """One question to the search: what may be used, how many, and what is weighed; `base` is held and kept."""
 
     free: int
     wanted: int
@@ -35,6 +35,7 @@ class Ask(NamedTuple):
     others: int
     isolated_free: int
     limit: MemoryLimit | None
+    base: int = 0
 
 
 class Starved(NamedTuple):
@@ -60,10 +61,10 @@ def grant(state: HostState, request: ContainerRequest, within: int = -1) -> Gran
         again = _again(state, request, ask)
         if again is not None:
             return Granted(_assignment(state, request, ask, again, "R8"), True)
-    found = _find(state, ask)
+    found = find(state, ask)
     if isinstance(found, Choice):
         return Granted(_assignment(state, request, ask, found, "R4"), found.optimal)
-    return _refusal(state, request, ask, found)
+    return refusal_of(state, request, ask, found)
 
 
 def ask_of(state: HostState, request: ContainerRequest, count: int, within: int = -1) -> Ask:
@@ -95,12 +96,13 @@ def _again(state: HostState, request: ContainerRequest, ask: Ask) -> Choice | No
     if held is None or held.cpus & ~(ask.free | ask.isolated_free):
         return None
     only = ask._replace(free=ask.free & held.cpus, isolated_free=ask.isolated_free & held.cpus, others=0)
-    found = _find(state, only)
+    found = find(state, only)
     whole = isinstance(found, Choice) and found.mask | found.withheld == held.cpus
     return found if isinstance(found, Choice) and whole else None
 
 
-def _find(state: HostState, ask: Ask) -> Found:
+def find(state: HostState, ask: Ask) -> Found:
+    """The choice within the floor of R6, or what stands in the way."""
     found = search(state, ask)
     return _spare(state, ask, found) if isinstance(found, Choice) else found
 
@@ -113,6 +115,7 @@ def search(state: HostState, ask: Ask) -> Choice | Shortfall:
         ask.wanted,
         wishes=ask.wishes,
         others=ask.others,
+        base=ask.base,
         usable=state.ground.usable if ask.wishes.cores == "isolate" else state.ground.grantable,
         isolated_free=ask.isolated_free,
         nodes_ok=None if ask.limit is None else ask.limit.allows_grant,
@@ -202,11 +205,13 @@ def _assignment(state: HostState, request: ContainerRequest, ask: Ask, found: Ch
 
 def largest_fit(state: HostState, request: ContainerRequest, ask: Ask) -> int:
     """The largest count below the one asked for that would be placed; 0 when none would."""
-    most = min(ask.wanted - 1, (ask.free | ask.isolated_free).bit_count())
-    return next((n for n in range(most, 0, -1) if isinstance(_find(state, ask._replace(wanted=n)), Choice)), 0)
+    least = ask.base.bit_count()  # what it holds already fits
+    most = min(ask.wanted - 1, (ask.free | ask.isolated_free | ask.base).bit_count())
+    return next((n for n in range(most, least, -1) if isinstance(find(state, ask._replace(wanted=n)), Choice)), least)
 
 
-def _refusal(state: HostState, request: ContainerRequest, ask: Ask, found: Shortfall | Starved) -> Refusal:
+def refusal_of(state: HostState, request: ContainerRequest, ask: Ask, found: Shortfall | Starved) -> Refusal:
+    """The refusal of what `find` could not find, with the largest count that would do."""
     if isinstance(found, Starved):
         return _pool_refusal(state, request, ask, found)
     if not found.proved:

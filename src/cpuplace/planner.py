@@ -1,4 +1,4 @@
-"""The planner: place, place_all, release, forget_pod. Pure functions from a state to a plan or a refusal."""
+"""The planner: place, place_all, release, forget_pod, resize. Pure functions from a state to a plan or a refusal."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,6 +7,7 @@ from cpuplace.placing import Placed, placed, placed_each, placed_pod
 from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
+from cpuplace.resizing import resized
 from cpuplace.state import HostState, without, without_memory_of
 
 
@@ -84,6 +85,23 @@ def forget_pod(state: HostState, pod: str) -> Plan:
     after = without_memory_of(after, pod)
     notes = tuple(f"{request.container_id}: still there when its pod went, released" for request in left)
     return _plan(state, Placed(after, notes))
+
+
+def resize(state: HostState, request: ContainerRequest) -> Plan | Refusal:
+    """A plan that gives the container with this id its new number of CPUs; nothing else moves (R10).
+
+    Growing keeps every CPU held; shrinking keeps those of its creation longest. A request that turns from whole to
+    fractional, or back, changes the kind. Pinned and shared containers: the empty plan. An id that is not
+    there is refused.
+
+    >>> from cpuplace.topology import Topology
+    >>> state = HostState.empty(Topology.uniform(cores_per_l3=4, threads_per_core=2))
+    >>> state = place(state, ContainerRequest.integer("c1", 2)).unwrap().after
+    >>> resize(state, ContainerRequest.integer("c1", 3)).unwrap().after["c1"].cpus
+    CpuSet('0-1,4')
+    """
+    answer = resized(state, request)
+    return answer if isinstance(answer, Refusal) else _plan(state, answer)
 
 
 def _plan(state: HostState, answer: Placed) -> Plan:

@@ -1,0 +1,121 @@
+"""R10: growing keeps what is held, shrinking keeps the baseline longest, nothing else moves."""
+
+from attrs import evolve
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import cpuplace as cp
+from laws.worlds import requests, states
+
+
+def others(state: cp.HostState, key: str) -> object:
+    return {one.container_id: one.held for one in state.owners.values() if one.container_id != key}
+
+
+@st.composite
+def running(draw: st.DrawFn) -> tuple[cp.HostState, str]:
+    """A state, and an integer container in it."""
+    state = draw(states())
+    answer = cp.place(state, draw(requests("new")))
+    state = cp.apply(state, answer) if isinstance(answer, cp.Plan) else state
+    keys = [key for key, one in state.owners.items() if one.kind is cp.Kind.INTEGER]
+    assume(keys)
+    return state, draw(st.sampled_from(keys))
+
+
+@given(running(), st.lists(st.integers(1, 8), min_size=1, max_size=3), st.sampled_from(["give-back", "refuse"]))
+def test_resizing(world: tuple[cp.HostState, str], counts: list[int], below: str) -> None:
+    state, key = world
+    policy = evolve(state.policy, resize_below_baseline=below)  # type: ignore[arg-type]
+    state = evolve(state, ground=evolve(state.ground, policy=policy))
+    for count in counts:
+        was = state[key]
+        answer = cp.resize(state, evolve(was.request, count=count, limit=count))
+        if isinstance(answer, cp.Refusal):
+            check_refused(state, was, count, answer)
+            continue
+        now = answer.after[key]
+        assert len(now.cpus) == count and others(answer.after, key) == others(state, key)
+        assert now.baseline == was.baseline and cp.violations(answer.after) == ()
+        kept = was.cpus & was.baseline
+        if count >= len(was.cpus):
+            assert was.cpus <= now.cpus
+        elif count >= len(kept):
+            assert kept <= now.cpus <= was.cpus
+        else:
+            assert below == "give-back" and now.cpus <= kept
+        state = cp.apply(state, answer)
+
+
+def check_refused(state: cp.HostState, was: cp.Assignment, count: int, answer: cp.Refusal) -> None:
+    """A refusal tells what would do; only hard wishes refuse a container that wants less."""
+    fits = getattr(answer, "fits", 0)
+    if fits:
+        assert isinstance(cp.resize(state, evolve(was.request, count=fits, limit=fits)), cp.Plan)
+    if count < len(was.cpus):
+        assert answer.rule in ("R10", "section 5")
+
+
+@given(running())
+def test_fractional_and_whole_again(world: tuple[cp.HostState, str]) -> None:
+    state, key = world
+    was = state[key]
+    shared = cp.ContainerRequest.shared(key, pod=was.request.pod, name=was.request.name)
+    fractional = cp.resize(state, shared).unwrap()
+    assert [step.op for step in fractional.steps if step.container_id == key] == [cp.Op.MOVE]
+    assert fractional.after[key].kind is cp.Kind.SHARED and cp.violations(fractional.after) == ()
+    whole = cp.resize(fractional.after, was.request).unwrap()
+    assert whole.after[key].cpus == was.cpus and cp.violations(whole.after) == ()
+
+
+TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+
+
+def put(*wanted: cp.ContainerRequest, **policy: object) -> cp.HostState:
+    state = cp.HostState.empty(TINY, cp.Policy(**policy))  # type: ignore[arg-type]
+    for request in wanted:
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    return state
+
+
+def test_steps_of_growing_and_shrinking() -> None:
+    state = put(cp.ContainerRequest.shared("s"), cp.ContainerRequest.integer("a", 2))
+    grown = cp.resize(state, cp.ContainerRequest.integer("a", 4)).unwrap()
+    assert [(step.op, step.container_id) for step in grown.steps] == [(cp.Op.NARROW, "s"), (cp.Op.WIDEN, "a")]
+    assert str(grown.after["a"].cpus) == "0-1,4-5" and "resized from 0,4 to 0-1,4-5" in str(grown.explain())
+    shrunk = cp.resize(grown.after, cp.ContainerRequest.integer("a", 3)).unwrap()
+    assert [(step.op, step.container_id) for step in shrunk.steps] == [(cp.Op.NARROW, "a"), (cp.Op.WIDEN, "s")]
+    assert cp.CpuSet.parse("0,4") <= shrunk.after["a"].cpus
+
+
+def test_what_cannot_be_resized() -> None:
+    state = put(cp.ContainerRequest.pinned("p", cp.CpuSet([0]), exclusive=True), cp.ContainerRequest.shared("s"))
+    assert cp.resize(state, cp.ContainerRequest.integer("p", 2)).unwrap().is_empty
+    assert cp.resize(state, cp.ContainerRequest.shared("s", forbid=cp.CpuSet([7]))).unwrap().is_empty
+    unknown = cp.resize(state, cp.ContainerRequest.integer("x", 2))
+    assert isinstance(unknown, cp.UnknownContainer) and unknown.rule == "R15"
+    pin = cp.resize(state, cp.ContainerRequest.pinned("s", cp.CpuSet([1]), exclusive=True))
+    assert isinstance(pin, cp.AlreadyPlaced) and "cannot become pinned" in pin.sentence
+
+
+def test_too_much_is_refused_with_what_fits() -> None:
+    refusal = cp.resize(put(cp.ContainerRequest.integer("a", 2)), cp.ContainerRequest.integer("a", 9))
+    assert isinstance(refusal, cp.NotEnoughCpus) and refusal.fits == 7
+    full = put(cp.ContainerRequest.integer("a", 2), cp.ContainerRequest.integer("b", 5))
+    stuck = cp.resize(full, cp.ContainerRequest.integer("a", 3))
+    assert isinstance(stuck, cp.PoolExhausted) and stuck.fits == 2
+
+
+def test_the_policy_may_keep_the_baseline() -> None:
+    state = put(cp.ContainerRequest.integer("a", 4), resize_below_baseline="refuse")
+    refusal = cp.resize(state, cp.ContainerRequest.integer("a", 2))
+    assert isinstance(refusal, cp.WishUnmet) and (refusal.rule, refusal.fits) == ("R10", 4)
+
+
+def test_isolated_cores_shrink_by_whole_cores() -> None:
+    wishes = cp.Wishes(cores="isolate")
+    state = put(cp.ContainerRequest.integer("a", 2, wishes=wishes))
+    grown = cp.resize(state, cp.ContainerRequest.integer("a", 3, wishes=wishes)).unwrap().after
+    assert (str(grown["a"].cpus), str(grown["a"].withheld)) == ("0-2", "4-6")
+    less = cp.resize(grown, cp.ContainerRequest.integer("a", 1, wishes=wishes)).unwrap().after
+    assert (str(less["a"].cpus), str(less["a"].withheld)) == ("0", "4")
