@@ -18,7 +18,7 @@ from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.plan import Op, Plan, Step, apply
-from cpuplace.planner import forget_pod, place, place_all, release, resize
+from cpuplace.planner import change_topology, forget_pod, place, place_all, release, resize
 from cpuplace.policy import Policy
 from cpuplace.refusal import (
     AlreadyPlaced,
@@ -107,6 +107,7 @@ __all__ = [
     "WishUnmet",
     "Wishes",
     "apply",
+    "change_topology",
     "fit",
     "forget_pod",
     "place",

@@ -1,14 +1,16 @@
-"""The planner: place, place_all, release, forget_pod, resize. Pure functions from a state to a plan or a refusal."""
+"""The planner: place, place_all, release, forget_pod, resize, change_topology. Pure functions from a state to a plan or a refusal."""
 
 from collections.abc import Iterable
 from typing import Literal
 
+from cpuplace.hotplug import on_topology
 from cpuplace.placing import Placed, placed, placed_each, placed_pod
 from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
 from cpuplace.resizing import resized
 from cpuplace.state import HostState, without, without_memory_of
+from cpuplace.topology import Topology
 
 
 def place(state: HostState, request: ContainerRequest) -> Plan | Refusal:
@@ -17,7 +19,6 @@ def place(state: HostState, request: ContainerRequest) -> Plan | Refusal:
     A running container of the same pod and name is replaced (R8); an id that is there with an equal request
     is the empty plan (R15). Cost: some 10 us, and O(containers) in C for copying a dict.
 
-    >>> from cpuplace.topology import Topology
     >>> state = HostState.empty(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
     >>> place(state, ContainerRequest.integer("c1", 3)).unwrap().after["c1"].cpus
     CpuSet('0-1,4')
@@ -37,7 +38,6 @@ def place_all(
     `scope` overrides the policy's: with "pod" the integer containers of a pod are one grant (fewest nodes for
     the pod) that is then divided.
 
-    >>> from cpuplace.topology import Topology
     >>> state = HostState.empty(Topology.uniform(cores_per_l3=4))
     >>> two = [ContainerRequest.integer("a", 2), ContainerRequest.integer("b", 3)]
     >>> place_all(state, two).kind
@@ -63,7 +63,6 @@ def release(state: HostState, container_id: str) -> Plan:
 
     Its CPUs return to the pool, and are remembered for its pod and name until `forget_pod`.
 
-    >>> from cpuplace.topology import Topology
     >>> release(HostState.empty(Topology.uniform()), "gone").is_empty
     True
     """
@@ -73,7 +72,6 @@ def release(state: HostState, container_id: str) -> Plan:
 def forget_pod(state: HostState, pod: str) -> Plan:
     """A plan without anything of this pod: what is remembered, and containers whose stop was never told.
 
-    >>> from cpuplace.topology import Topology
     >>> forget_pod(HostState.empty(Topology.uniform()), "uid").is_empty
     True
     """
@@ -94,7 +92,6 @@ def resize(state: HostState, request: ContainerRequest) -> Plan | Refusal:
     fractional, or back, changes the kind. Pinned and shared containers: the empty plan. An id that is not
     there is refused.
 
-    >>> from cpuplace.topology import Topology
     >>> state = HostState.empty(Topology.uniform(cores_per_l3=4, threads_per_core=2))
     >>> state = place(state, ContainerRequest.integer("c1", 2)).unwrap().after
     >>> resize(state, ContainerRequest.integer("c1", 3)).unwrap().after["c1"].cpus
@@ -102,6 +99,20 @@ def resize(state: HostState, request: ContainerRequest) -> Plan | Refusal:
     """
     answer = resized(state, request)
     return answer if isinstance(answer, Refusal) else _plan(state, answer)
+
+
+def change_topology(state: HostState, topology: Topology) -> Plan:
+    """A plan for the host as it is now: CPUs gone offline, or back again (R11). Never refuses.
+
+    Integer containers leave CPUs that cannot be used any more, pinned ones are noted as degraded, the pool
+    follows. Raises BadInput when `topology` is another host, one that lacks CPUs or nodes the policy names.
+
+    >>> host = Topology.uniform(cores_per_l3=8)
+    >>> state = place(HostState.empty(host), ContainerRequest.integer("c1", 2)).unwrap().after
+    >>> change_topology(state, host.with_online(host.online - state["c1"].cpus)).after["c1"].cpus
+    CpuSet('2-3')
+    """
+    return _plan(state, Placed(state) if topology == state.topology else on_topology(state, topology))
 
 
 def _plan(state: HostState, answer: Placed) -> Plan:

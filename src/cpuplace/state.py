@@ -320,6 +320,29 @@ def without(state: HostState, container_id: str) -> HostState:
     )
 
 
+def replaced(state: HostState, assignment: Assignment) -> HostState:
+    """The next state, in which one owner holds something else; its place in the order stays."""
+    owners = state.owners | {assignment.container_id: assignment}
+    integer = withheld = 0
+    for one in owners.values():
+        if one.kind is Kind.INTEGER:
+            integer |= one.cpus.mask
+            withheld |= one.withheld.mask
+    owned, lent = _pins(owners)
+    told, apart = _told(state, integer | owned | withheld)
+    return evolve(
+        state,
+        version=state.version + 1,
+        owners=owners,
+        integer=integer,
+        owned=owned,
+        lent=lent,
+        withheld_mask=withheld,
+        told=told,
+        apart=apart,
+    )
+
+
 def _without_shared(state: HostState, container_id: str) -> HostState:
     request = state.shared[container_id]
     return evolve(

@@ -1,0 +1,130 @@
+"""R11: hardware comes and goes, nothing is refused, nothing is lost, and what is degraded is said."""
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cpuplace as cp
+from laws.worlds import requests, states
+
+
+@given(states(), st.data())
+def test_any_sequence_of_offline_and_online_keeps_every_promise(state: cp.HostState, data: st.DataObject) -> None:
+    everything = cp.CpuSet(cpu.id for cpu in state.topology.cpus)
+    usable = state.usable
+    for number in range(3):
+        online = cp.CpuSet(data.draw(st.sets(st.sampled_from(sorted(everything)), min_size=1)))
+        if not online & usable:
+            continue
+        plan = cp.change_topology(state, state.topology.with_online(online))
+        assert set(plan.after.assignments) == set(state.assignments)
+        assert cp.violations(plan.after) == ()
+        check_exclusive(plan.after)
+        state = cp.apply(state, plan)
+        answer = cp.place(state, data.draw(requests(f"n{number}")))
+        if isinstance(answer, cp.Plan):
+            state = cp.apply(state, answer)
+            assert cp.violations(state) == ()
+        for key in [key for key in state.assignments if data.draw(st.integers(0, 4)) == 0]:
+            state = cp.apply(state, cp.release(state, key))
+            assert cp.violations(state) == ()
+
+
+def check_exclusive(state: cp.HostState) -> None:
+    """Whatever is degraded, usable CPUs have one owner; integer ones use what is usable when anything is."""
+    held = [one.cpus & state.usable for one in state.owners.values() if one.kind is cp.Kind.INTEGER]
+    assert sum(map(len, held)) == len(cp.CpuSet(cpu for one in held for cpu in one))
+
+
+@given(states(), st.data())
+def test_who_loses_nothing_does_not_move(state: cp.HostState, data: st.DataObject) -> None:
+    lost = data.draw(st.sampled_from(sorted(state.topology.online)))
+    online = state.topology.online - cp.CpuSet([lost])
+    if not online & state.usable:
+        return
+    plan = cp.change_topology(state, state.topology.with_online(online))
+    for key, one in state.owners.items():
+        if lost not in one.cpus | one.withheld:
+            assert plan.after[key].cpus == one.cpus, key
+    assert all(not step.after.cpus & cp.CpuSet([lost]) or step.after.cpus for step in plan.steps if step.after)
+
+
+@given(states())
+def test_the_same_host_again_is_the_empty_plan(state: cp.HostState) -> None:
+    assert cp.change_topology(state, evolve(state.topology)).is_empty
+
+
+HOST = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+
+
+def put(*wanted: cp.ContainerRequest) -> cp.HostState:
+    state = cp.HostState.empty(HOST)
+    for request in wanted:
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    return state
+
+
+def offline(state: cp.HostState, cpus: str) -> cp.Plan:
+    return cp.change_topology(state, HOST.with_online(HOST.online - cp.CpuSet.parse(cpus)))
+
+
+def test_an_integer_container_leaves_offline_cpus_and_keeps_the_others() -> None:
+    state = put(cp.ContainerRequest.integer("a", 2), cp.ContainerRequest.shared("s"))
+    plan = offline(state, "4")
+    assert str(plan.after["a"].cpus) == "0-1" and not plan.notes and plan.after["a"].rule == "R11"
+    assert [(step.op, step.container_id) for step in plan.steps] == [
+        (cp.Op.NARROW, "s"),
+        (cp.Op.MOVE, "a"),
+        (cp.Op.WIDEN, "s"),
+    ] or (
+        cp.Op.MOVE,
+        "a",
+    ) in [(step.op, step.container_id) for step in plan.steps]
+
+
+def test_all_cpus_of_one_container_gone_and_a_whole_node_gone() -> None:
+    state = put(cp.ContainerRequest.integer("a", 2))
+    assert str(offline(state, "0,4").after["a"].cpus) == "1,5"
+    assert str(offline(state, "0-1,4-5").after["a"].cpus) == "2,6"
+
+
+def test_too_few_cpus_are_noted_and_made_up_for_when_they_return() -> None:
+    state = put(cp.ContainerRequest.integer("a", 6))
+    poor = offline(state, "4-7")
+    (note,) = poor.notes
+    assert note == "a: has 3 usable CPUs of the 6 it asked for" and len(poor.after["a"].cpus) == 3
+    rich = cp.change_topology(poor.after, HOST)
+    assert rich.notes == () and len(rich.after["a"].cpus) == 6 and cp.violations(rich.after) == ()
+
+
+def test_pins_are_noted_not_moved() -> None:
+    state = put(cp.ContainerRequest.pinned("p", cp.CpuSet.parse("0-1"), exclusive=True))
+    plan = offline(state, "1")
+    assert plan.after["p"].cpus == state["p"].cpus
+    assert plan.notes == ("p: its pin names CPUs that cannot be used now: 1",)
+    assert cp.change_topology(plan.after, HOST).notes == ()
+
+
+def test_the_last_cpu_of_the_pool_goes_and_nobody_is_told_of_nothing() -> None:
+    state = put(cp.ContainerRequest.integer("a", 7), cp.ContainerRequest.shared("s"))
+    last = str(state["s"].cpus)
+    plan = offline(state, last)
+    assert plan.notes[-1] == "the pool has only 0 CPUs" and plan.after["s"].cpus == state["s"].cpus
+    assert not plan.steps and cp.violations(plan.after) == ()
+    back = cp.change_topology(plan.after, HOST)
+    assert not back.notes and cp.violations(back.after) == () and not back.after.low_pool
+
+
+def test_a_picky_container_keeps_what_it_had_when_its_cpus_go() -> None:
+    forbid = cp.CpuSet.parse("1-7")
+    state = put(cp.ContainerRequest.shared("s", forbid=forbid), cp.ContainerRequest.unmanaged("u"))
+    plan = offline(state, "0")
+    assert str(plan.after["s"].cpus) == "0" and plan.after.low_pool and cp.violations(plan.after) == ()
+    assert cp.release(plan.after, "s").after.assignments.keys() == {"u"}
+
+
+def test_another_host_is_bad_input() -> None:
+    state = cp.HostState.empty(HOST, cp.Policy(reserved=cp.CpuSet([7])))
+    with pytest.raises(cp.BadInput, match="does not have: 7"):
+        cp.change_topology(state, cp.Topology.uniform(cores_per_l3=4))
