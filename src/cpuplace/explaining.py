@@ -2,7 +2,7 @@
 
 from cpuplace.candidates import explain_choice
 from cpuplace.explanation import Considered, Explanation, Reason
-from cpuplace.granting import Granted, ask_of, grant
+from cpuplace.granting import Granted, ask_of, given_of, grant
 from cpuplace.idset import CpuSet
 from cpuplace.request import ContainerRequest
 from cpuplace.state import HostState
@@ -23,15 +23,7 @@ def explain_grant(state: HostState, request: ContainerRequest, within: int) -> E
         return explain_fixed(request.container_id, "R8", f"returns to its remembered CPUs {held.cpus}")
     ask = ask_of(state, request, request.count, within)
     looked_at = explain_choice(
-        state.ground.host_map,
-        ask.free,
-        ask.wanted,
-        wishes=ask.wishes,
-        others=ask.others,
-        usable=state.ground.usable if ask.wishes.cores == "isolate" else state.ground.grantable,
-        isolated_free=ask.isolated_free,
-        nodes_ok=None if ask.limit is None else ask.limit.allows_grant,
-        budget=state.policy.search_budget,
+        state.ground.host_map, ask.free, ask.wanted, budget=state.policy.search_budget, **given_of(state, ask)
     )
     considered = tuple(
         Considered(

@@ -1,19 +1,20 @@
 """Granting: which CPUs an integer container gets: R4, R6, R8 and R12 around the choice of section 5."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypedDict
 
 from attrs import define
 
 from cpuplace.binding import MemoryLimit, bound_nodes, memory_limit
 from cpuplace.candidates import Choice, Shortfall, choose
 from cpuplace.idset import NO_CPUS, CpuSet
-from cpuplace.preference import Value, measure
+from cpuplace.preference import Value
 from cpuplace.refusal import NotEnoughCpus, PoolExhausted, Refusal, SearchBudgetSpent, WishUnmet
 from cpuplace.request import ContainerRequest
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
-from cpuplace.wishes import ResolvedWishes
+from cpuplace.task import NodesOk, compile_task
+from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
 
 SEARCHES_PER_NODE = 10
 """What one whole search counts for when the best choice would leave a shared container without a CPU."""
@@ -36,6 +37,17 @@ class Ask(NamedTuple):
     isolated_free: int
     limit: MemoryLimit | None
     base: int = 0
+
+
+class Given(TypedDict):
+    """The keyword arguments that `choose`, `explain_choice` and `compile_task` have in common."""
+
+    wishes: ResolvedWishes
+    others: int
+    base: int
+    usable: int
+    isolated_free: int
+    nodes_ok: NodesOk | None
 
 
 class Starved(NamedTuple):
@@ -109,18 +121,23 @@ def find(state: HostState, ask: Ask) -> Found:
 
 def search(state: HostState, ask: Ask) -> Choice | Shortfall:
     """The choice of section 5 on its own, without the floor."""
-    return choose(
-        state.ground.host_map,
-        ask.free,
-        ask.wanted,
-        wishes=ask.wishes,
-        others=ask.others,
-        base=ask.base,
-        usable=state.ground.usable if ask.wishes.cores == "isolate" else state.ground.grantable,
-        isolated_free=ask.isolated_free,
-        nodes_ok=None if ask.limit is None else ask.limit.allows_grant,
-        budget=state.policy.search_budget,
-    )
+    ground = state.ground
+    if ask.wishes is PLAIN_WISHES and not ask.base and ask.limit is None:  # most requests: no detours
+        return choose(ground.host_map, ask.free, ask.wanted, others=ask.others, budget=ground.policy.search_budget)
+    return choose(ground.host_map, ask.free, ask.wanted, budget=ground.policy.search_budget, **given_of(state, ask))
+
+
+def given_of(state: HostState, ask: Ask) -> Given:
+    """The circumstances of a question, as the search takes them."""
+    ground = state.ground
+    return {
+        "wishes": ask.wishes,
+        "others": ask.others,
+        "base": ask.base,
+        "usable": ground.usable if ask.wishes.cores == "isolate" else ground.grantable,
+        "isolated_free": ask.isolated_free,
+        "nodes_ok": None if ask.limit is None else ask.limit.allows_grant,
+    }
 
 
 def _spare(state: HostState, ask: Ask, found: Choice) -> Choice | Starved:
@@ -128,16 +145,11 @@ def _spare(state: HostState, ask: Ask, found: Choice) -> Choice | Starved:
     starved = starving(state, found.mask | found.withheld)
     if starved is None:
         return found
+    task = compile_task(state.ground.host_map, ask.free, ask.wanted, **given_of(state, ask))
     best: tuple[tuple[Value, ...], Choice] | None = None
     cut = Cut()
     for choice in _sparing(state, ask, found, cut):
-        value = measure(
-            state.ground.host_map,
-            choice.mask,
-            free=ask.free | ask.isolated_free,
-            wishes=ask.wishes,
-            others=ask.others,
-        )
+        value = task.measure(choice.mask)
         if best is None or value < best[0]:
             best = value, choice
     if best is None:
