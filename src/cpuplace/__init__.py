@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.idset import CpuSet, NodeSet
-from cpuplace.plan import Op, Plan, Step, apply
-from cpuplace.planner import change_topology, forget_pod, place, place_all, release, resize
+from cpuplace.plan import Plan, apply
+from cpuplace.planner import change_topology, forget_pod, place, place_all, release, resize, synchronize
 from cpuplace.policy import Policy
 from cpuplace.refusal import (
     AlreadyPlaced,
@@ -38,6 +38,8 @@ from cpuplace.refusal import (
 )
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import Assignment, Held, HostState
+from cpuplace.step import Op, Step
+from cpuplace.synchronizing import Observed
 from cpuplace.topology import (
     Core,
     Cpu,
@@ -56,9 +58,16 @@ if TYPE_CHECKING:
     from cpuplace.facts import ContainerFacts, PodFacts
     from cpuplace.invariants import Violation, violations
     from cpuplace.kinds import read_pod
+    from cpuplace.partitions import NumaPlanner
+    from cpuplace.partitions_host import node_specs
+    from cpuplace.partitions_pinning import DeviceQueuePin, PartitionPinning, PartitionThreadPins, ThreadPinTarget
+    from cpuplace.partitions_plan import PartitionChange, PartitionPlan
+    from cpuplace.partitions_refusal import NodeWithoutCpus, NoNodes, PartitionRefusal, QueueWantedTwice, TooFewCpus
+    from cpuplace.partitions_spec import DEFAULT_ROLES, DeviceSpec, NumaNodeSpec, PartitionRole
     from cpuplace.starting import PodStart, start_pod
 
 __all__ = [
+    "DEFAULT_ROLES",
     "AlreadyPlaced",
     "Assignment",
     "BadAnnotation",
@@ -74,6 +83,8 @@ __all__ = [
     "CpuSet",
     "CpuplaceError",
     "Device",
+    "DeviceQueuePin",
+    "DeviceSpec",
     "Explanation",
     "Fit",
     "Held",
@@ -83,24 +94,38 @@ __all__ = [
     "L2Group",
     "L3Group",
     "NoLegalMove",
+    "NoNodes",
     "NodeSet",
+    "NodeWithoutCpus",
     "NotEnoughCpus",
     "NotEnoughMemory",
     "NumaNode",
+    "NumaNodeSpec",
+    "NumaPlanner",
+    "Observed",
     "Op",
     "Package",
+    "PartitionChange",
+    "PartitionPinning",
+    "PartitionPlan",
+    "PartitionRefusal",
+    "PartitionRole",
+    "PartitionThreadPins",
     "PinOverlap",
     "Plan",
     "PodFacts",
     "PodStart",
     "Policy",
     "PoolExhausted",
+    "QueueWantedTwice",
     "Reason",
     "Refusal",
     "Refused",
     "SearchBudgetSpent",
     "StalePlan",
     "Step",
+    "ThreadPinTarget",
+    "TooFewCpus",
     "Topology",
     "UnknownContainer",
     "Violation",
@@ -110,22 +135,41 @@ __all__ = [
     "change_topology",
     "fit",
     "forget_pod",
+    "node_specs",
     "place",
     "place_all",
     "read_pod",
     "release",
     "resize",
     "start_pod",
+    "synchronize",
     "violations",
 ]
 
 _LATER = {
     "ContainerFacts": "cpuplace.facts",
+    "DEFAULT_ROLES": "cpuplace.partitions_spec",
+    "DeviceQueuePin": "cpuplace.partitions_pinning",
+    "DeviceSpec": "cpuplace.partitions_spec",
     "Fit": "cpuplace.capacity",
+    "NoNodes": "cpuplace.partitions_refusal",
+    "NodeWithoutCpus": "cpuplace.partitions_refusal",
+    "NumaNodeSpec": "cpuplace.partitions_spec",
+    "NumaPlanner": "cpuplace.partitions",
+    "PartitionChange": "cpuplace.partitions_plan",
+    "PartitionPinning": "cpuplace.partitions_pinning",
+    "PartitionPlan": "cpuplace.partitions_plan",
+    "PartitionRefusal": "cpuplace.partitions_refusal",
+    "PartitionRole": "cpuplace.partitions_spec",
+    "PartitionThreadPins": "cpuplace.partitions_pinning",
     "PodFacts": "cpuplace.facts",
     "PodStart": "cpuplace.starting",
+    "QueueWantedTwice": "cpuplace.partitions_refusal",
+    "ThreadPinTarget": "cpuplace.partitions_pinning",
+    "TooFewCpus": "cpuplace.partitions_refusal",
     "Violation": "cpuplace.invariants",
     "fit": "cpuplace.capacity",
+    "node_specs": "cpuplace.partitions_host",
     "read_pod": "cpuplace.kinds",
     "start_pod": "cpuplace.starting",
     "violations": "cpuplace.invariants",

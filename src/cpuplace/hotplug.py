@@ -1,15 +1,19 @@
 """Hotplug: the host itself changes, CPUs go offline or come back (R11). Never refuses."""
 
+from collections.abc import Iterator
+from functools import partial
+
 from attrs import evolve
 
 from cpuplace.binding import bound_nodes
 from cpuplace.candidates import Choice
-from cpuplace.granting import ask_of, find
+from cpuplace.granting import Ask, ask_of, counted, find, search
 from cpuplace.ground import Ground
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.placing import Placed
 from cpuplace.request import Kind
 from cpuplace.state import Assignment, HostState, regrounded, replaced, with_low_pool
+from cpuplace.task import siblings
 from cpuplace.topology import Topology
 
 
@@ -27,13 +31,20 @@ def on_topology(state: HostState, topology: Topology) -> Placed:
         if mended != one:
             after = replaced(after, mended)
     after = with_low_pool(after)
-    return Placed(after, notes(after))
+    return Placed(after, degradations(after))
 
 
-def notes(state: HostState) -> tuple[str, ...]:
+def degradations(state: HostState) -> tuple[str, ...]:
     """What is degraded in a state, in words."""
-    said = tuple(f"{one.container_id}: {one.degraded}" for one in state.owners.values() if one.degraded)
-    return (*said, f"the pool has only {state.pool_mask.bit_count()} CPUs") if state.low_pool else said
+    said = [f"{one.container_id}: {one.degraded}" for one in state.owners.values() if one.degraded]
+    if not state.low_pool:
+        return tuple(said)
+    pool = state.pool_mask
+    hungry = [key for key in state.picky if not pool & ~state.shared[key].forbid.mask]
+    said += [f"{key}: no CPU of the pool is left that it does not forbid, it keeps {state[key].cpus}" for key in hungry]
+    if pool.bit_count() < max(state.policy.min_shared_cpus, bool(state.shared)):
+        said.append(f"the pool has only {counted(pool.bit_count())}")
+    return tuple(said)
 
 
 def _mended(state: HostState, one: Assignment) -> Assignment:
@@ -53,16 +64,60 @@ def _regranted(state: HostState, one: Assignment) -> Assignment:
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
     left, wanted = one.cpus & state.usable, one.request.count
     ask = ask_of(alone, one.request, wanted)
-    tries = [ask._replace(base=left.mask), ask]
-    tries += [ask._replace(base=left.mask, wanted=fewer) for fewer in range(wanted - 1, len(left), -1)]
-    found = next((choice for choice in (find(alone, one) for one in tries) if isinstance(choice, Choice)), None)
+    found, short = as_many_as_possible(alone, ask, left)
     if found is None:
         kept = one.withheld & state.usable
         return evolve(one, cpus=left or one.cpus, withheld=kept, degraded=_short(len(left), wanted))
     cpus, withheld = CpuSet.from_mask(found.mask), CpuSet.from_mask(found.withheld)
     mems, preferred = bound_nodes(state, one.request, found.mask, ask.wishes)
-    short = "" if len(cpus) == wanted else _short(len(cpus), wanted)
     return evolve(one, cpus=cpus, withheld=withheld, mems=mems, preferred=preferred, rule="R11", degraded=short)
+
+
+def as_many_as_possible(state: HostState, ask: Ask, has: CpuSet) -> tuple[Choice | None, str]:
+    """The choice that keeps most of what it has, and what is short of the number asked for ("" = nothing).
+
+    Too many CPUs are narrowed to the best of them; too few are filled up, beside what it has or, if hard wishes
+    forbid that, anew; with not enough free ones it gets as many as there are. What it has it may keep whatever
+    the floor of R6 says: it runs there already.
+    """
+    found = next((one for one in map(partial(_legal, state), _tries(ask, has.mask)) if one is not None), None)
+    if found is None or found.mask.bit_count() == ask.wanted:
+        return found, ""
+    return found, _short(found.mask.bit_count(), ask.wanted)
+
+
+def _tries(ask: Ask, has: int) -> Iterator[tuple[Ask, bool]]:
+    """(question, whether the floor counts), what is wanted most first."""
+    count, own = has.bit_count(), ask._replace(free=ask.free & has, isolated_free=ask.isolated_free & has, others=0)
+    if count >= ask.wanted:
+        yield own, False
+    else:
+        yield ask._replace(base=has), True
+    yield ask, True
+    for fewer in range(ask.wanted - 1, 0, -1):
+        if fewer >= count:
+            yield ask._replace(base=has, wanted=fewer), fewer > count
+        yield ask._replace(wanted=fewer), True
+
+
+def _legal(state: HostState, question: tuple[Ask, bool]) -> Choice | None:
+    """The answer when it holds all hard wishes: what is kept as `base` the search takes as given."""
+    ask, floor = question
+    found = find(state, ask) if floor else search(state, ask)
+    return exactly(state, ask, CpuSet.from_mask(found.mask)) if isinstance(found, Choice) else None
+
+
+def exactly(state: HostState, ask: Ask, cpus: CpuSet) -> Choice | None:
+    """The grant of exactly these CPUs when the rules, floor apart, would allow it; else None."""
+    isolate = ask.wishes.cores == "isolate"
+    region = siblings(state.ground.host_map, cpus.mask) & state.ground.usable if isolate else cpus.mask
+    if len(cpus) != ask.wanted or region & ~(ask.free | ask.isolated_free):
+        return None
+    only = ask._replace(free=ask.free & region, isolated_free=ask.isolated_free & region, others=0, base=0)
+    found = search(state, only)
+    if not isinstance(found, Choice) or found.mask | found.withheld != region:
+        return None
+    return Choice(cpus.mask, region & ~cpus.mask, found.optimal)
 
 
 def _short(has: int, wanted: int) -> str:

@@ -53,7 +53,7 @@ def _same_owner(a: Assignment, b: Assignment) -> bool:
 def _disjoint(state: HostState) -> Iterator[Violation]:
     for a, b in combinations(_owners(state), 2):
         pins = a.kind is b.kind is Kind.PINNED
-        if _same_owner(a, b) or (pins and state.policy.pin_overlap == "share"):
+        if a.degraded or b.degraded or _same_owner(a, b) or (pins and state.policy.pin_overlap == "share"):
             continue
         both = (a.cpus | a.withheld) & (b.cpus | b.withheld)
         if both:

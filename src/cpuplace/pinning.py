@@ -23,6 +23,15 @@ def pin(state: HostState, request: ContainerRequest) -> Assignment | Refusal:
     return Assignment(request, request.pin, mems, baseline=request.pin, preferred=preferred, rule="R1")
 
 
+def pin_problem(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """Why a pin that is there already should not be (R1, R2), None when it should."""
+    for check in (_listed, _allowed, _apart):
+        refusal = check(state, request)
+        if refusal is not None:
+            return refusal
+    return None
+
+
 def pin_notes(state: HostState, request: ContainerRequest) -> tuple[str, ...]:
     """Remarks on a pin that was granted."""
     if request.limit is None or request.limit == len(request.pin):

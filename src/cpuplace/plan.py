@@ -4,44 +4,26 @@ A plan is made of two states, the one it was made for and the one it leads to; t
 difference, worked out when somebody looks. Applying is therefore cheap and never half done.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Callable
 from functools import cached_property
-from itertools import repeat
-from typing import NamedTuple, Self
+from typing import Self
 
 from attrs import frozen
 
 from cpuplace.errors import StalePlan
 from cpuplace.explanation import Explanation
-from cpuplace.idset import CpuSet
-from cpuplace.state import Held, HostState
-
-
-class Op(StrEnum):
-    """What a step does to one container."""
-
-    RELEASE = "release"
-    NARROW = "narrow"
-    MOVE = "move"
-    GRANT = "grant"
-    WIDEN = "widen"
-
-
-class Step(NamedTuple):
-    """One thing for an adapter to carry out; `before` None = not placed, `after` None = gone."""
-
-    op: Op
-    container_id: str
-    before: Held | None
-    after: Held | None
+from cpuplace.ordering import forced, ordered
+from cpuplace.state import HostState
+from cpuplace.step import Step
 
 
 @frozen(slots=True, kw_only=True, eq=False, repr=False)
 class Plan:
     """What a decision leads to. Made by the planner, carried out by adapters, taken over with `apply`.
 
-    `notes` say everything worth knowing; `optimal` is False when the search budget cut the choice short.
+    `world` is what runs where that is not what `before` says; the steps start from it (R9).
+    `notes` say everything worth knowing; `optimal` is False when the search budget cut the choice short; `given` are
+    the steps when they are not to be worked out from the two states (`undo`).
     A plan has no truth value: ask `is_empty`.
     """
 
@@ -49,12 +31,14 @@ class Plan:
     after: HostState
     notes: tuple[str, ...] = ()
     optimal: bool = True
+    given: tuple[Step, ...] | None = None
     explainers: tuple[Callable[[], Explanation], ...] = ()
+    world: HostState | None = None
 
     @property
     def is_empty(self) -> bool:
         """True when nothing changes."""
-        return self.after is self.before
+        return self.after is self.before and not (self.world and self.steps)
 
     @property
     def version(self) -> int:
@@ -69,7 +53,23 @@ class Plan:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """What to carry out, in an order whose every prefix is safe: release, narrow, move, grant, widen."""
-        return tuple(_steps(self.before, self.after))
+        return _steps(self.world or self.before, self.after) if self.given is None else self.given
+
+    def undo(self, done: int | None = None) -> "Plan":
+        """The plan back from the first `done` steps of this one (default: all), however it came to an end.
+
+        Its steps take those steps back, last first, so that the world is again what it was before; prefixes are as
+        safe as those of the way there. It is made for the state that this plan leads to: who has applied the plan
+        applies its undoing too, who has not yet only carries it out.
+
+        >>> from cpuplace.topology import Topology
+        >>> state = HostState.empty(Topology.uniform())
+        >>> Plan(before=state, after=state).undo().steps
+        ()
+        """
+        steps = self.steps if done is None else self.steps[:done]
+        back = tuple(step.taken_back() for step in reversed(steps))
+        return Plan(before=self.after, after=self.before, given=back)
 
     def unwrap(self) -> Self:
         """The plan itself (a `Refusal` raises instead)."""
@@ -104,75 +104,10 @@ def apply(state: HostState, plan: Plan) -> HostState:
     return plan.after
 
 
-def _steps(before: HostState, after: HostState) -> Iterator[Step]:
-    gone = [*_missing(before.owners, after.owners), *_missing(before.shared, after.shared)]
-    came = [*_missing(after.owners, before.owners), *_missing(after.shared, before.shared)]
-    narrowed, moved, widened = _shared_steps(before, after)
-    yield from (Step(Op.RELEASE, key, before[key].held, None) for key in gone if key not in after)
-    yield from narrowed
-    yield from moved
-    yield from _owner_steps(before, after)
-    for key in came:
-        if key in before:  # from shared to integer, or back
-            yield Step(Op.MOVE, key, before[key].held, after[key].held)
-        else:
-            yield Step(Op.GRANT, key, None, after[key].held)
-    yield from widened
-
-
-def _owner_steps(before: HostState, after: HostState) -> Iterator[Step]:
-    """The steps of containers with CPUs of their own that hold others now: who shrinks goes first."""
-    changed = [
-        Step(_op(before.owners[key].cpus, one.cpus), key, before.owners[key].held, one.held)
-        for key, one in after.owners.items()
-        if key in before.owners and before.owners[key] is not one and before.owners[key].held != one.held
-    ]
-    return iter(sorted(changed, key=lambda step: (Op.NARROW, Op.MOVE, Op.WIDEN).index(step.op)))
-
-
-def _op(was: CpuSet, will: CpuSet) -> Op:
-    return Op.NARROW if will < was else Op.WIDEN if was < will else Op.MOVE
-
-
-def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
-    """Our keys that they lack, in our order; set arithmetic in C, since there may be hundreds."""
-    lacking = ours.keys() - theirs.keys() if ours is not theirs else ()
-    return [key for key in ours if key in lacking] if len(lacking) > 1 else list(lacking)
-
-
-def _shared_steps(before: HostState, after: HostState) -> tuple[list[Step], list[Step], list[Step]]:
-    """(narrowed, moved, widened) of shared containers that stay.
-
-    Most of them hold just what all are told of, so their steps are made in bulk from one change.
-    """
-    sorted_steps: tuple[list[Step], list[Step], list[Step]] = ([], [], [])
-    if before.told == after.told and before.apart == after.apart:
-        return sorted_steps
-    special = {*after.picky, *before.apart, *after.apart}
-    stays = before.shared.keys() & after.shared.keys() if before.shared is not after.shared else after.shared
-    plain = [key for key in after.shared if key in stays and key not in special]
-    for group, op, was, will in _change(before.told, after.told):
-        sorted_steps[group].extend(map(Step, repeat(op), plain, repeat(was), repeat(will)))
-    for key in (key for key in after.shared if key in special and key in stays):
-        request = after.shared[key]
-        for group, op, was, will in _change(before.shared_mask(request), after.shared_mask(request)):
-            sorted_steps[group].append(Step(op, key, was, will))
-    return sorted_steps
-
-
-def _change(was: int, will: int) -> Iterator[tuple[int, Op, Held, Held]]:
-    """One step when a set only shrinks or only grows; else through the common part, when there is one."""
-    common = was & will
-    if was == will:
-        return
-    if not common:
-        yield 1, Op.MOVE, _held(was), _held(will)
-        return
-    if common != was:
-        yield 0, Op.NARROW, _held(was), _held(common)
-    if common != will:
-        yield 2, Op.WIDEN, _held(common), _held(will)
-
-
-def _held(mask: int) -> Held:
-    return Held(CpuSet.from_mask(mask))
+def _steps(before: HostState, after: HostState) -> tuple[Step, ...]:
+    """A safe way where there is one, else one on which somebody has fewer CPUs for a moment, else the straight one."""
+    for allow_dip in (False, True):
+        found = ordered(before, after, allow_dip=allow_dip)
+        if found is not None:
+            return found
+    return forced(before, after)

@@ -1,4 +1,4 @@
-"""The planner: place, place_all, release, forget_pod, resize, change_topology. Pure functions from a state to a plan or a refusal."""
+"""The planner: place and its sisters. Pure functions from a state to a plan or a refusal."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -10,6 +10,7 @@ from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
 from cpuplace.resizing import resized
 from cpuplace.state import HostState, without, without_memory_of
+from cpuplace.synchronizing import Observed, synchronized
 from cpuplace.topology import Topology
 
 
@@ -113,6 +114,22 @@ def change_topology(state: HostState, topology: Topology) -> Plan:
     CpuSet('2-3')
     """
     return _plan(state, Placed(state) if topology == state.topology else on_topology(state, topology))
+
+
+def synchronize(state: HostState, observed: Iterable[Observed]) -> Plan:
+    """A plan from what runs now to a legal state; after a restart `state` is an empty one (R9). Never refuses.
+
+    What is legal stays as it is, the rest moves as little as possible, and what cannot be mended is noted.
+    Containers that are not observed any more are gone. Synchronizing a result with itself is the empty plan.
+
+    >>> from cpuplace.idset import CpuSet
+    >>> state = HostState.empty(Topology.uniform(cores_per_l3=8))
+    >>> runs = [Observed(request=ContainerRequest.integer("c1", 2), cpus=CpuSet([3, 5]))]
+    >>> synchronize(state, runs).after["c1"].cpus
+    CpuSet('3,5')
+    """
+    mended = synchronized(state, observed)
+    return Plan(before=state, after=mended.after, notes=mended.notes, world=mended.world)
 
 
 def _plan(state: HostState, answer: Placed) -> Plan:

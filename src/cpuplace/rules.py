@@ -59,6 +59,25 @@ RULES: Final[tuple[Rule, ...]] = (
         "behind is free for their pod.",
     ),
     Rule(
+        "R9",
+        "synchronize",
+        "The state is rebuilt from what runs: what is legal stays, the rest moves as little as possible, what cannot be "
+        "mended is noted. It never refuses, and synchronizing a result with itself changes nothing.",
+    ),
+    Rule(
+        "R10",
+        "resize",
+        "Growing keeps every CPU held. Shrinking keeps the CPUs of the container's creation (its baseline) longest; "
+        "below them CPUs are given back, or it is refused (`resize_below_baseline`). Whole <-> fractional changes the "
+        "kind like release and place. Nothing else moves. Pinned and shared containers stay as they are.",
+    ),
+    Rule(
+        "R11",
+        "topology change",
+        "Never refused. Integer containers leave CPUs that went offline and keep the others; with too few left they are "
+        "noted as degraded, and get the rest back when CPUs return. Pinned containers are noted, the pool follows.",
+    ),
+    Rule(
         "R12",
         "memory",
         "Under `memory_policy=strict` a bound container's memory nodes are those of its CPUs, one without memory "

@@ -345,11 +345,13 @@ def replaced(state: HostState, assignment: Assignment) -> HostState:
 
 def _without_shared(state: HostState, container_id: str) -> HostState:
     request = state.shared[container_id]
+    shared = _less(state.shared, container_id)
     return evolve(
         state,
         version=state.version + 1,
-        shared=_less(state.shared, container_id),
+        shared=shared,
         by_name=_less(state.by_name, (request.pod, request.name)),
+        told=state.told if shared else state.pool_mask,
         apart={key: mask for key, mask in state.apart.items() if key != container_id},
         picky=tuple(key for key in state.picky if key != container_id),
     )

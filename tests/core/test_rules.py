@@ -224,7 +224,7 @@ def test_r7_lazy_widening_rides_along_with_the_next_narrowing() -> None:
     assert "t" not in gone and cp.violations(gone) == ()
 
 
-def test_r7_only_those_told_more_are_outside_the_pool() -> None:
+def test_r7_only_those_held_apart_are_outside_the_pool() -> None:
     state = put(empty(widen="lazy"), shared("s"), integer("c", 2))
     wide = put(cp.forget_pod(cp.release(state, "c").after, "c").after, shared("t"))
     narrowed = cp.place(wide, pin("p", "0")).unwrap()

@@ -1,0 +1,188 @@
+"""Ordering: the steps from one state to another, so that every prefix is safe (SPEC section 4).
+
+Release, narrow shared containers, change places (`transit`), grant, widen. Safe means: no CPU belongs to two owners, no
+shared container runs on an exclusive CPU that has been granted, nobody has an empty set, nobody fewer CPUs than both
+before and after.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
+from typing import NamedTuple
+
+from cpuplace.idset import CpuSet
+from cpuplace.state import Held, HostState
+from cpuplace.step import Op, Step, changed
+from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, travel
+
+
+class Share(NamedTuple):
+    """Shared containers that stay, and what each of them holds before and afterwards."""
+
+    keys: tuple[str, ...]
+    was: int
+    will: int
+
+
+def ordered(
+    before: HostState, after: HostState, *, one_step_per_container: bool = False, allow_dip: bool = False
+) -> tuple[Step, ...] | None:
+    """The steps that lead from one state to the other, or None when no order of them is legal.
+
+    Cycles of containers that take each other's CPUs go through CPUs that nobody holds (two steps for one of
+    them), with `allow_dip` also through the part that one of them keeps. With `one_step_per_container` neither
+    is legal, nor are two steps for a shared container. O(changes) unless containers change places.
+
+    >>> from cpuplace.topology import Topology
+    >>> empty = HostState.empty(Topology.uniform())
+    >>> ordered(empty, empty)
+    ()
+    """
+    movers = _movers(before, after)
+    unchanged = before.told == after.told and before.apart == after.apart
+    shares = [] if unchanged and not movers else _shares(before, after)
+    hops = _hops(shares, whole=one_step_per_container)
+    walk = STANDING
+    if movers or hops:
+        road = _road(before, after, shares, movers, hops)
+        found = travel(road, one_step=one_step_per_container, allow_dip=allow_dip)
+        if found is None:
+            return None
+        walk = found
+    return tuple(_all_steps(before, after, shares, hops, walk))
+
+
+def forced(before: HostState, after: HostState) -> tuple[Step, ...]:
+    """The same steps where no order of them is legal: everybody goes straight, whoever is in the way.
+
+    For repairs alone: a world that was unsafe before may have no safe way out of it.
+    """
+    shares, movers = _shares(before, after), _movers(before, after)
+    steps = [changed(key, one.was.held, one.will.held) for key, one in movers.items() if one.was.held != one.will.held]
+    walk = STANDING._replace(steps=tuple(sorted(steps, key=_shrinking_first)))
+    return tuple(_all_steps(before, after, shares, {}, walk))
+
+
+def _shrinking_first(step: Step) -> int:
+    return (Op.NARROW, Op.MOVE, Op.WIDEN).index(step.op)
+
+
+def _all_steps(
+    before: HostState, after: HostState, shares: Iterable[Share], hops: Mapping[str, Hop], walk: Walk
+) -> Iterator[Step]:
+    """Release, narrow, the walk, grant, widen."""
+    landed = {key: walk.held[name] for name, hop in hops.items() for key in hop.keys}
+    narrow, widen = _around(shares, landed, walk.cleared)
+    yield from _released(before, after)
+    yield from narrow
+    yield from walk.steps
+    yield from _came(before, after)
+    yield from widen
+
+
+def _road(
+    before: HostState,
+    after: HostState,
+    shares: Iterable[Share],
+    movers: dict[str, Mover],
+    hops: dict[str, Hop],
+) -> Road:
+    hopping = {hop.keys for hop in hops.values()}
+    return Road(
+        movers=movers,
+        hops=hops,
+        spare=_spare(before, after, movers),
+        standing=tuple({was & will: None for keys, was, will in shares if keys not in hopping}),
+    )
+
+
+def _movers(before: HostState, after: HostState) -> dict[str, Mover]:
+    """Owners that stay and hold something else afterwards."""
+    if before.owners is after.owners:
+        return {}
+    old = before.owners
+    return {
+        key: Mover(old[key], one)
+        for key, one in after.owners.items()
+        if key in old and old[key] is not one and (old[key].held, old[key].withheld) != (one.held, one.withheld)
+    }
+
+
+def _released(before: HostState, after: HostState) -> Iterator[Step]:
+    gone = (*_missing(before.owners, after.owners), *_missing(before.shared, after.shared))
+    return (Step(Op.RELEASE, key, before[key].held, None) for key in gone if key not in after)
+
+
+def _came(before: HostState, after: HostState) -> Iterator[Step]:
+    """The new ones, and those that changed from shared to integer, or back."""
+    for key in (*_missing(after.owners, before.owners), *_missing(after.shared, before.shared)):
+        if key in before:
+            yield Step(Op.MOVE, key, before[key].held, after[key].held)
+        else:
+            yield Step(Op.GRANT, key, None, after[key].held)
+
+
+def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
+    """Our keys that they lack, in our order; set arithmetic in C, since there may be hundreds."""
+    lacking = ours.keys() - theirs.keys() if ours is not theirs else ()
+    return [key for key in ours if key in lacking] if len(lacking) > 1 else list(lacking)
+
+
+def _shares(before: HostState, after: HostState) -> list[Share]:
+    """All shared containers that stay: most hold just what all are told of, so they are one."""
+    special = {*after.picky, *before.apart, *after.apart}
+    stay = [key for key in after.shared if key in before.shared]
+    plain = tuple(key for key in stay if key not in special)
+    shares = [Share(plain, before.told, after.told)] if plain else []
+    for key in (key for key in stay if key in special):
+        request = after.shared[key]
+        shares.append(Share((key,), before.shared_mask(request), after.shared_mask(request)))
+    return shares
+
+
+def _hops(shares: Iterable[Share], *, whole: bool) -> dict[str, Hop]:
+    """Who cannot be narrowed first and widened later: without a common part, or (`whole`) with one step only."""
+    hops = [Hop(*one, whole) for one in shares if _must_hop(one.was, one.will, whole=whole)]
+    return {f"hop of {hop.keys[0]}": hop for hop in hops}
+
+
+def _must_hop(was: int, will: int, *, whole: bool) -> bool:
+    return was != will and (not was & will or (whole and bool(was & ~will) and bool(will & ~was)))
+
+
+def _around(shares: Iterable[Share], landed: Mapping[str, int], cleared: int) -> tuple[list[Step], list[Step]]:
+    """(narrowing before the walk, widening after it); `cleared` CPUs are left for the time of the walk.
+
+    One change makes the steps of all who hold the same: there may be hundreds.
+    """
+    narrow: list[Step] = []
+    widen: list[Step] = []
+    for keys, was, will in shares:
+        hopped = landed.get(keys[0])
+        middle = was & will & ~cleared if hopped is None else hopped
+        if hopped is None and middle != was:
+            op = Op.NARROW if middle else Op.MOVE
+            middle = middle or will
+            narrow += map(Step, repeat(op), keys, repeat(_held(was)), repeat(_held(middle)))
+        if middle != will:
+            widen += map(Step, repeat(Op.WIDEN), keys, repeat(_held(middle)), repeat(_held(will)))
+    return narrow, widen
+
+
+def _spare(before: HostState, after: HostState, movers: Mapping[str, Mover]) -> int:
+    """What a mover may borrow when nobody holds it: usable, not reserved, not set aside, not pinned, not another's."""
+    taken = 0
+    for state in (before, after):
+        taken |= _held_throughout(state, before, after, movers)
+    return after.ground.free_base & before.ground.usable & ~taken
+
+
+def _held_throughout(state: HostState, before: HostState, after: HostState, movers: Mapping[str, Mover]) -> int:
+    mask = 0
+    for key, one in state.owners.items():
+        if key in before and key in after and key not in movers:
+            mask |= one.cpus.mask | one.withheld.mask
+    return mask
+
+
+def _held(mask: int) -> Held:
+    return Held(CpuSet.from_mask(mask))

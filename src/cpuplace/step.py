@@ -1,0 +1,49 @@
+"""Step: one thing for an adapter to carry out, and how it is taken back."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from cpuplace.state import Held
+
+
+class Op(StrEnum):
+    """What a step does to one container."""
+
+    RELEASE = "release"
+    NARROW = "narrow"
+    MOVE = "move"
+    GRANT = "grant"
+    WIDEN = "widen"
+
+
+class Step(NamedTuple):
+    """One thing for an adapter to carry out; `before` None = not placed, `after` None = gone."""
+
+    op: Op
+    container_id: str
+    before: Held | None
+    after: Held | None
+
+    def taken_back(self) -> "Step":
+        """The step that leads back.
+
+        >>> from cpuplace.idset import CpuSet
+        >>> Step(Op.GRANT, "c1", None, Held(CpuSet([0]))).taken_back().op
+        <Op.RELEASE: 'release'>
+        """
+        return Step(_BACK[self.op], self.container_id, self.after, self.before)
+
+
+_BACK: Final = {
+    Op.RELEASE: Op.GRANT,
+    Op.NARROW: Op.WIDEN,
+    Op.MOVE: Op.MOVE,
+    Op.GRANT: Op.RELEASE,
+    Op.WIDEN: Op.NARROW,
+}
+
+
+def changed(container_id: str, before: Held, after: Held) -> Step:
+    """The step of a container that stays: narrow when it only loses CPUs, widen when it only wins some, else move."""
+    was, will = before.cpus, after.cpus
+    return Step(Op.NARROW if will < was else Op.WIDEN if was < will else Op.MOVE, container_id, before, after)

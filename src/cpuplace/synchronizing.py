@@ -1,0 +1,191 @@
+"""Synchronizing: the state rebuilt from what runs (R9). Keeps what is legal, moves little, never refuses."""
+
+from collections.abc import Iterable
+
+from attrs import evolve, field, frozen
+
+from cpuplace.binding import bound_nodes
+from cpuplace.granting import ask_of
+from cpuplace.hotplug import as_many_as_possible, degradations, exactly
+from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
+from cpuplace.pinning import pin_problem
+from cpuplace.refusal import BadPin
+from cpuplace.request import ContainerRequest, Kind
+from cpuplace.resolving import resolve
+from cpuplace.state import (
+    Assignment,
+    HostState,
+    Remembered,
+    with_low_pool,
+    with_owner,
+    with_shared,
+)
+
+
+@frozen(slots=True, kw_only=True)
+class Observed:
+    """One container as it runs now: what it asks for, and what it has.
+
+    `cpus` empty = it has no cpuset of its own and runs everywhere; `mems` None = not bound. `baseline` are the CPUs of
+    its creation, when somebody kept them.
+    """
+
+    request: ContainerRequest
+    cpus: CpuSet = NO_CPUS
+    mems: NodeSet | None = None
+    baseline: CpuSet = field(default=NO_CPUS)
+
+
+@frozen(slots=True)
+class Synchronized:
+    """The world as it was observed, the state it is mended to, and what could not be mended."""
+
+    world: HostState
+    after: HostState
+    notes: tuple[str, ...]
+
+
+def synchronized(state: HostState, observed: Iterable[Observed]) -> Synchronized:
+    """The state that fits what runs; `state` helps with what cannot be seen: baselines, remembered CPUs."""
+    seen = {one.request.container_id: one for one in observed}
+    rebuilt = _Rebuilding(state, seen)
+    for one in _in_order(state, seen.values()):
+        rebuilt.take(one)
+    after = rebuilt.finished()
+    return Synchronized(_world(after, seen), after, (*rebuilt.notes, *degradations(after)))
+
+
+def _in_order(state: HostState, seen: Iterable[Observed]) -> list[Observed]:
+    """Who comes first: left alone, pinned, shared (the floor counts them), integer ones that hold what we gave them,
+    that hold as many as they asked for, and those that do not."""
+    ranks = {Kind.UNMANAGED: 0, Kind.PINNED: 1, Kind.PINNED_SHARED: 1, Kind.SHARED: 2, Kind.INTEGER: 4}
+
+    def rank(one: Observed) -> int:
+        known = state.owners.get(one.request.container_id)
+        ours = known is not None and known.cpus == one.cpus and known.kind is Kind.INTEGER
+        exact = one.request.kind is Kind.INTEGER and len(one.cpus) == one.request.count
+        return ranks[one.request.kind] - ours + (one.request.kind is Kind.INTEGER and not exact)
+
+    return sorted(seen, key=rank)
+
+
+class _Rebuilding:
+    """A state that grows container by container: states are `after`, what was noted is `notes`."""
+
+    def __init__(self, state: HostState, seen: dict[str, Observed]) -> None:
+        self._former, self._seen = state, seen
+        self._after = HostState(
+            ground=state.ground, version=state.version, told=state.ground.pool_base, low_pool=state.low_pool
+        )
+        self.notes: tuple[str, ...] = ()
+
+    def take(self, one: Observed) -> None:
+        """One more container."""
+        request = one.request
+        if request.kind is Kind.SHARED:
+            self._after = with_shared(self._after, request)
+        elif request.kind is Kind.INTEGER:
+            self._take_integer(one)
+        else:
+            self._take_pinned(one)
+
+    def _take_pinned(self, one: Observed) -> None:
+        request, state = one.request, self._after
+        if request.kind is Kind.UNMANAGED:
+            self._add(Assignment(request, request.pin, rule="K0"))
+            return
+        problem = pin_problem(state, request)
+        keeps = isinstance(problem, BadPin)  # a list that cannot be had is not written anywhere
+        cpus = (one.cpus or state.topology.online) if keeps else request.pin
+        wishes = resolve(state.policy.wishes, request.wishes)
+        mems, preferred = bound_nodes(state, request, cpus.mask, wishes)
+        self._add(
+            Assignment(
+                request=request,
+                cpus=cpus,
+                mems=one.mems if keeps else mems,
+                baseline=request.pin,
+                preferred=preferred,
+                rule="R1",
+                degraded="" if problem is None else problem.sentence,
+            )
+        )
+
+    def _take_integer(self, one: Observed) -> None:
+        """What it has when that is legal, else as much of it as can be kept, else the pool."""
+        request, state = one.request, self._after
+        ask = ask_of(state, request, request.count)
+        found, short = exactly(state, ask, one.cpus), ""
+        if found is None:
+            has = one.cpus.mask & (ask.free | ask.isolated_free)
+            found, short = as_many_as_possible(state, ask, CpuSet.from_mask(has))
+        if found is None:
+            self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
+            self._after = with_shared(self._after, evolve(request, kind=Kind.SHARED, count=0))
+            return
+        cpus = CpuSet.from_mask(found.mask)
+        mems, preferred = bound_nodes(state, request, found.mask, ask.wishes)
+        self._add(
+            Assignment(
+                request=request,
+                cpus=cpus,
+                mems=mems,
+                withheld=CpuSet.from_mask(found.withheld),
+                baseline=self._baseline(one, cpus),
+                preferred=preferred,
+                rule="R9",
+                degraded=short,
+            )
+        )
+
+    def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
+        known = self._former.owners.get(one.request.container_id)
+        return one.baseline or (known.baseline if known is not None else cpus)
+
+    def _add(self, assignment: Assignment) -> None:
+        """As `_former` has it when only the rule differs, which nobody can see from outside."""
+        known = self._former.owners.get(assignment.container_id)
+        if known is not None and evolve(known, rule="") == evolve(assignment, rule=""):
+            assignment = known
+        self._after = with_owner(self._after, assignment)
+
+    def finished(self) -> HostState:
+        """The state with everything that concerns all of it; `_former` itself when nothing differs."""
+        former = self._former
+        gone = {
+            (one.request.pod, one.request.name): Remembered(one.cpus.mask | one.withheld.mask, one.request.init)
+            for key, one in former.owners.items()
+            if key not in self._seen and one.exclusive
+        }
+        running = self._after.by_name
+        remembered = {name: held for name, held in (former.remembered | gone).items() if name not in running}
+        pool, everywhere = self._after.pool_mask, former.topology.online
+        hungry = {  # nobody is told of no CPU at all
+            key: (self._seen[key].cpus or everywhere).mask
+            for key, request in self._after.shared.items()
+            if not pool & ~request.forbid.mask
+        }
+        after = with_low_pool(evolve(self._after, remembered=remembered, told=pool, apart=hungry))
+        same = evolve(after, version=former.version)
+        return former if same == former else evolve(after, version=former.version + 1)
+
+
+def _world(after: HostState, seen: dict[str, Observed]) -> HostState:
+    """What runs now in the shape of a state, so that steps can be told from it; its sums are not kept.
+
+    Memory nodes that we leave alone count as what they are.
+    """
+    everywhere = after.topology.online
+    owners, shared, apart = {}, {}, {}
+    for key, one in seen.items():
+        cpus = one.cpus or everywhere
+        if key in after.shared:
+            shared[key] = after.shared[key]
+            apart[key] = cpus.mask
+            continue
+        will = after.owners[key]
+        mems = None if will.mems is None else one.mems
+        if will.kind is Kind.UNMANAGED:
+            cpus = will.cpus
+        owners[key] = evolve(will, cpus=cpus, mems=mems)
+    return evolve(after, owners=owners, shared=shared, apart=apart)

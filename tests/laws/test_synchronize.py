@@ -1,0 +1,166 @@
+"""R9: whatever runs, synchronizing leads to a state without violations, loses nobody, and then has nothing to do."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cpuplace as cp
+from laws.worlds import requests, states
+
+
+def observed(state: cp.HostState) -> list[cp.Observed]:
+    """What a runtime would tell of a state that was carried out."""
+    return [
+        cp.Observed(request=one.request, cpus=one.cpus, mems=one.mems, baseline=one.baseline)
+        for one in state.assignments.values()
+    ]
+
+
+def carried_out(plan: cp.Plan, steps: int, running: dict[str, cp.Held]) -> dict[str, cp.Held]:
+    """Who holds what after the first steps of a plan."""
+    running = dict(running)
+    for step in plan.steps[:steps]:
+        if step.after is None:
+            del running[step.container_id]
+        else:
+            running[step.container_id] = step.after
+    return running
+
+
+@given(states())
+def test_what_is_legal_stays_and_there_is_nothing_to_do(state: cp.HostState) -> None:
+    if state.told == state.pool_mask:  # else what lazy widening has put off is made up for
+        assert cp.synchronize(state, observed(state)).is_empty
+    fresh = cp.HostState.empty(state.topology, state.policy)
+    plan = cp.synchronize(fresh, observed(state))
+    assert plan.steps == () or state.policy.widen == "lazy"
+    for key, one in state.assignments.items():
+        assert plan.after[key].cpus == one.cpus or one.kind is cp.Kind.SHARED, key
+        assert plan.after[key].withheld == one.withheld
+    assert cp.violations(plan.after) == ()
+
+
+@given(states(), st.data())
+def test_after_a_crash_at_any_step_of_any_plan(state: cp.HostState, data: st.DataObject) -> None:
+    answer = cp.place(state, data.draw(requests("new")))
+    keys = sorted(state.assignments)
+    plan = (
+        answer if isinstance(answer, cp.Plan) else cp.release(state, data.draw(st.sampled_from(keys)) if keys else "x")
+    )
+    running = {key: one.held for key, one in state.assignments.items()}
+    crashed = carried_out(plan, data.draw(st.integers(0, len(plan.steps))), running)
+    seen = [
+        cp.Observed(request=(plan.after if key in plan.after else state)[key].request, cpus=held.cpus, mems=held.mems)
+        for key, held in crashed.items()
+    ]
+    for start in (state, cp.HostState.empty(state.topology, state.policy)):
+        check_mended(start, seen)
+
+
+def check_mended(start: cp.HostState, seen: list[cp.Observed]) -> None:
+    plan = cp.synchronize(start, seen)
+    mended = cp.apply(start, plan)
+    assert set(mended.assignments) == {one.request.container_id for one in seen}
+    assert cp.violations(mended) == ()
+    again = cp.synchronize(mended, observed(mended))
+    assert again.is_empty, [
+        (name, getattr(mended, name), getattr(again.after, name))
+        for name in ("owners", "shared", "remembered", "told", "apart", "low_pool")
+        if getattr(mended, name) != getattr(again.after, name)
+    ]
+
+
+@given(states(), st.data())
+def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
+    """Containers on any CPUs at all: other people's, none, too many, offline ones."""
+    ids = sorted(cpu.id for cpu in state.topology.cpus)
+    some = st.sets(st.sampled_from(ids)).map(cp.CpuSet)
+    seen = []
+    for number in range(data.draw(st.integers(0, 5))):
+        request = data.draw(requests(f"c{number}"))
+        if data.draw(st.integers(0, 5)) == 0:
+            request = cp.ContainerRequest.unmanaged(f"c{number}", cpus=data.draw(some))
+        seen.append(cp.Observed(request=request, cpus=data.draw(some)))
+    online = cp.CpuSet(data.draw(st.sets(st.sampled_from(ids), min_size=1)))
+    for start in (state, cp.HostState.empty(state.topology, state.policy)):
+        check_mended(start, seen)
+        if online & start.usable:
+            check_mended(cp.change_topology(start, start.topology.with_online(online)).after, seen)
+
+
+HOST = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+EMPTY = cp.HostState.empty(HOST)
+
+
+def seen(request: cp.ContainerRequest, cpus: str) -> cp.Observed:
+    return cp.Observed(request=request, cpus=cp.CpuSet.parse(cpus))
+
+
+def test_two_containers_on_the_same_cpus_the_first_keeps_them() -> None:
+    plan = cp.synchronize(
+        EMPTY, [seen(cp.ContainerRequest.integer("a", 2), "0,4"), seen(cp.ContainerRequest.integer("b", 2), "0,4")]
+    )
+    assert (str(plan.after["a"].cpus), str(plan.after["b"].cpus)) == ("0,4", "1,5")
+    assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.MOVE, "b")]
+
+
+def test_whom_we_gave_the_cpus_keeps_them() -> None:
+    state = cp.apply(EMPTY, cp.place(EMPTY, cp.ContainerRequest.integer("b", 2)).unwrap())
+    plan = cp.synchronize(
+        state, [seen(cp.ContainerRequest.integer("a", 2), "0,4"), seen(cp.ContainerRequest.integer("b", 2), "0,4")]
+    )
+    assert (str(plan.after["a"].cpus), str(plan.after["b"].cpus)) == ("1,5", "0,4")
+
+
+def test_containers_created_while_we_were_away_get_their_cpus() -> None:
+    runs = [
+        cp.Observed(request=cp.ContainerRequest.integer("a", 2)),
+        cp.Observed(request=cp.ContainerRequest.shared("s")),
+    ]
+    plan = cp.synchronize(EMPTY, runs)
+    assert str(plan.after["a"].cpus) == "0,4" and str(plan.after["s"].cpus) == "1-3,5-7"
+    assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.NARROW, "s"), (cp.Op.NARROW, "a")]
+
+
+def test_who_is_gone_is_released_and_remembered() -> None:
+    state = cp.apply(EMPTY, cp.place(EMPTY, cp.ContainerRequest.integer("a", 2, pod="p", name="m")).unwrap())
+    plan = cp.synchronize(state, [])
+    assert not plan.after.assignments and not plan.is_empty and ("p", "m") in plan.after.remembered
+    back = cp.synchronize(plan.after, [seen(cp.ContainerRequest.integer("a2", 2, pod="p", name="m"), "0,4")])
+    assert not back.after.remembered
+
+
+def test_a_kubelet_that_reset_our_cpusets_is_mended() -> None:
+    state = EMPTY
+    for request in (cp.ContainerRequest.integer("a", 2), cp.ContainerRequest.shared("s")):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    reset = [seen(one.request, "0-7") for one in state.assignments.values()]
+    plan = cp.synchronize(state, reset)
+    assert not plan.is_empty and [step.op for step in plan.steps] == [cp.Op.NARROW, cp.Op.NARROW]
+    assert {key: one.held for key, one in plan.after.assignments.items()} == {
+        key: one.held for key, one in state.assignments.items()
+    }
+
+
+def test_what_cannot_be_mended_is_noted() -> None:
+    pins = [
+        seen(cp.ContainerRequest.pinned("p", cp.CpuSet.parse("0-1"), exclusive=True), "0-1"),
+        seen(cp.ContainerRequest.pinned("q", cp.CpuSet.parse("1-2"), exclusive=True), "1-2"),
+        seen(cp.ContainerRequest.pinned("r", cp.CpuSet.parse("99"), exclusive=True), "3"),
+        seen(cp.ContainerRequest.integer("a", 9), "4-7"),
+        seen(cp.ContainerRequest.integer("b", 1, forbid=cp.CpuSet.parse("0-7")), "7"),
+    ]
+    plan = cp.synchronize(EMPTY, pins)
+    assert sorted(note.split(":")[0] for note in plan.notes) == [*("a", "b", "b", "q", "r", "the pool has only 0 CPUs")]
+    assert "it runs on the pool" in plan.notes[0] and plan.after["b"].kind is cp.Kind.SHARED
+    assert "b: no CPU of the pool is left that it does not forbid, it keeps 7" in plan.notes
+    assert cp.violations(plan.after) == ()
+
+
+def test_integer_containers_leave_the_cpus_of_strangers() -> None:
+    runs = [
+        seen(cp.ContainerRequest.integer("a", 2), "0,4"),
+        cp.Observed(request=cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet.parse("0"))),
+    ]
+    plan = cp.synchronize(EMPTY, runs)
+    assert str(plan.after["a"].cpus) == "1,4" and str(plan.after["u"].cpus) == "0"
+    assert [step.container_id for step in plan.steps] == ["a"]
