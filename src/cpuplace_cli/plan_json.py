@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cpuplace.plan import Step
 from cpuplace.state import Assignment, Held
+from cpuplace.step import Step
 from cpuplace_cli.plan_explain import explain_data
 from cpuplace_cli.plan_outcome import Outcome, PodAnswer
 from cpuplace_cli.plan_rows import rule_of

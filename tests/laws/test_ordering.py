@@ -1,0 +1,171 @@
+"""Ordering: from any legal state to any other, every prefix is safe, and "no order" is said only when there is none."""
+
+from itertools import combinations
+
+from attrs import evolve
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import cpuplace as cp
+from cpuplace.ordering import forced, ordered
+from cpuplace.state import replaced
+from laws.strategies import hosts
+from laws.worlds import few_cpus, requests
+
+View = dict[str, cp.Held]
+
+
+def view_of(state: cp.HostState) -> View:
+    return {key: one.held for key, one in state.assignments.items()}
+
+
+def carried_out(view: View, step: cp.Step) -> View:
+    """The running view after one step, which starts from what runs."""
+    assert view.get(step.container_id) == step.before, step
+    after = {key: held for key, held in view.items() if key != step.container_id}
+    return after if step.after is None else after | {step.container_id: step.after}
+
+
+def check_safe(view: View, before: cp.HostState, after: cp.HostState, *, dip: bool = False) -> None:
+    """No CPU of two owners, nobody shared on an exclusive CPU, no empty set, nobody below N."""
+    kinds = {key: one.kind for state in (before, after) for key, one in state.assignments.items()}
+    counts = {key: len(one.cpus) for key, one in after.owners.items() if key in before.owners}
+    owned = {key: held.cpus for key, held in view.items() if kinds[key] in (cp.Kind.INTEGER, cp.Kind.PINNED)}
+    for (one, a), (two, b) in combinations(owned.items(), 2):
+        assert not a & b or {kinds[one], kinds[two]} == {cp.Kind.PINNED}, (one, two)
+    for key, held in view.items():
+        assert held.cpus or kinds[key] is cp.Kind.UNMANAGED
+        if kinds[key] is cp.Kind.SHARED:
+            assert all(held.cpus.isdisjoint(cpus) for cpus in owned.values()), key
+        if key in counts and not dip:
+            assert len(held.cpus) >= min(counts[key], len(before[key].cpus))
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> cp.HostState:
+    """A host with some integer containers on it, most of it taken, and perhaps a few others."""
+    host = draw(hosts(max_cpus=10))
+    state = cp.HostState.empty(host, cp.Policy(min_shared_cpus=0, isolated_cpus="ignore"))
+    for number in range(draw(st.integers(2, 5))):
+        forbid = draw(few_cpus) if draw(st.integers(0, 2)) == 0 else cp.CpuSet()
+        wishes = cp.Wishes(cores="isolate") if draw(st.integers(0, 7)) == 0 else cp.Wishes()
+        count = draw(st.integers(1, 3))
+        one = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid)
+        state = taken_over(state, one)
+    for number in range(draw(st.integers(0, 3))):
+        state = taken_over(state, draw(requests(f"c{number}", most=2)))
+    return state
+
+
+def taken_over(state: cp.HostState, request: cp.ContainerRequest) -> cp.HostState:
+    answer = cp.place(state, request)
+    return cp.apply(state, answer) if isinstance(answer, cp.Plan) else state
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[cp.HostState, cp.HostState]:
+    """Two legal states of one host: integer containers hold other CPUs, some containers went, one came."""
+    before = after = draw(crowds())
+    gone = [key for key in after.assignments if draw(st.integers(0, 9)) == 0]
+    for key in gone:
+        after = cp.apply(after, cp.release(after, key))
+    movers = [one for one in after.owners.values() if one.kind is cp.Kind.INTEGER and draw(st.integers(0, 3))]
+    for one in movers:
+        after = replaced(after, evolve(one, cpus=cp.CpuSet(), withheld=cp.CpuSet()))
+    for one in movers:
+        wide = sorted(set(after.free) - set(one.request.forbid))
+        assume(len(wide) >= len(one.cpus))
+        chosen = cp.CpuSet(draw(st.permutations(wide))[: len(one.cpus)])
+        after = replaced(after, evolve(one, cpus=chosen, withheld=cp.CpuSet()))
+    after = taken_over(after, draw(requests("new", most=2))) if draw(st.booleans()) else after
+    assume(all(one.cpus for one in after.assignments.values() if one.kind is cp.Kind.SHARED))
+    assume(not after.apart)
+    return before, after
+
+
+@given(changes(), st.booleans(), st.booleans())
+def test_every_prefix_is_safe_and_the_end_is_the_plan(
+    change: tuple[cp.HostState, cp.HostState], once: bool, dip: bool
+) -> None:
+    before, after = change
+    steps = ordered(before, after, one_step_per_container=once, allow_dip=dip)
+    if steps is None:
+        return
+    view = view_of(before)
+    for step in steps:
+        assert step.before != step.after
+        view = carried_out(view, step)
+        check_safe(view, before, after, dip=dip)
+    assert view == view_of(after)
+    each = [step.container_id for step in steps]
+    movers = [key for key in each if key in before.owners and key in after.owners]
+    assert all(each.count(key) <= (1 if once else 2) for key in (each if once else movers))
+    bound = [key for _, key, was, will in steps if was and will and was[1:] != will[1:]]
+    assert len(bound) == len(set(bound))
+
+
+def naive_order(before: cp.HostState, after: cp.HostState, *, dip: bool = False) -> bool:
+    """Whether movers can get to their places one by one, each directly or, once, by CPUs that no one else is to get."""
+    movers = [key for key, one in after.owners.items() if key in before.owners and before.owners[key].held != one.held]
+    fixed = {c for key, one in before.owners.items() if key in after.owners and key not in movers for c in one.cpus}
+    fixed |= {c for one in before.owners.values() for c in one.withheld}
+    spare = set(cp.CpuSet.from_mask(before.ground.free_base)) - fixed
+    todo = [({key: set(before[key].cpus) for key in movers}, frozenset[str]())]
+    seen = []
+    while todo:
+        place, aside = todo.pop()
+        if (place, aside) in seen:
+            continue
+        seen.append((place, aside))
+        left = [key for key in movers if place[key] != set(after[key].cpus)]
+        if not left:
+            return True
+        for key in left:
+            others = {c for other, cpus in place.items() if other != key for c in cpus}
+            wanted = {c for other in left if other != key for c in after[other].cpus}
+            goal = set(after[key].cpus)
+            if not goal & others:
+                todo.append((place | {key: goal}, aside))
+            elif key not in aside:
+                room = (spare | place[key]) - others - wanted - (set(before[key].request.forbid) - place[key])
+                sizes = range(1 if dip else len(goal), len(goal) + 1)
+                ways = [set(some) for size in sizes for some in combinations(sorted(room), size)]
+                ways = [way for way in ways if len(way) == len(goal) or way == place[key] & goal]
+                todo += [(place | {key: way}, aside | {key}) for way in ways[:200]]
+    return False
+
+
+@given(changes(), st.booleans())
+def test_no_order_is_said_only_when_there_is_none(change: tuple[cp.HostState, cp.HostState], dip: bool) -> None:
+    """Where no shared container runs, so that only movers are in each other's way."""
+    before, after = change
+    for key in list(before.shared):
+        before = cp.apply(before, cp.release(before, key))
+        after = cp.apply(after, cp.release(after, key))
+    if any(one.withheld for one in (*before.owners.values(), *after.owners.values())):
+        return
+    assert (ordered(before, after, allow_dip=dip) is None) == (not naive_order(before, after, dip=dip))
+
+
+@given(changes())
+def test_undo_from_every_prefix_leads_back(change: tuple[cp.HostState, cp.HostState]) -> None:
+    before, after = change
+    plan = cp.Plan(before=before, after=after)
+    view = view_of(before)
+    for done, step in enumerate(plan.steps):
+        view = carried_out(view, step)
+        back = view
+        for undone in plan.undo(done + 1).steps:
+            back = carried_out(back, undone)
+        assert back == view_of(before)
+    assert cp.apply(plan.after, plan.undo()) == before
+    assert plan.undo().undo().steps == plan.steps
+
+
+@given(changes())
+def test_going_straight_arrives_whoever_is_in_the_way(change: tuple[cp.HostState, cp.HostState]) -> None:
+    before, after = change
+    view = view_of(before)
+    for step in forced(before, after):
+        view = carried_out(view, step)
+    assert view == view_of(after)
