@@ -5,6 +5,7 @@ a slice of the node's memory. Nodes are chosen one partition after another, so t
 the CPUs or queues of earlier ones; their slices of memory shrink, since a node's budget is shared.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -180,9 +181,8 @@ def _too_few_cpus(seating: Seating, ids: Sequence[PartitionId], told: str) -> To
 
 
 def _check_asked(ids: Sequence[PartitionId], roles: Sequence[PartitionRole], page_bytes: int) -> None:
-    names = [role.name for role in roles]
-    for what, given in (("partition", ids), ("role", names)):
-        twice = next((one for one in given if given.count(one) > 1), None)
+    for what, given in (("partition", map(str, ids)), ("role", (role.name for role in roles))):
+        twice = next((one for one, times in Counter(given).items() if times > 1), None)
         if twice is not None:
             raise BadInput(f"the {what} {twice!r} is given twice", source="partitions")
     if not roles:

@@ -191,7 +191,7 @@ class _Attempt:
         served = [pick for pick in picks.values() if pick is not None]
         unserved = tuple(kind for kind, pick in picks.items() if pick is None)
         queue_users = sum(pick.users for pick in served)
-        key = (self.taken.cpus[cpu], len(unserved), queue_users, *self._rank(role, cpu), cpu)
+        key = (len(unserved), self.taken.cpus[cpu], queue_users, *self._rank(role, cpu), cpu)
         return _Offer(key, Seat(role, cpu, tuple((pick.device, pick.queue) for pick in served), unserved))
 
     def _rank(self, role: PartitionRole, cpu: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ readers and compared when a plan is read; `changes`, which a command may add, is
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -141,10 +142,10 @@ def parse(text: str | bytes, *, source: str = "partition plan") -> PartitionPlan
 
 
 def _unique(field: Field, values: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    keys = [getattr(value, name) for value in values]
-    twice = next((key for key in keys if keys.count(key) > 1), None)
+    keys = Counter(str(getattr(value, name)) for value in values)
+    twice = next((key for key, times in keys.items() if times > 1), None)
     if twice is not None:
-        raise field.bad(f"{str(twice)[:40]!r} is there twice")
+        raise field.bad(f"{twice[:40]!r} is there twice")
     return values
 
 
