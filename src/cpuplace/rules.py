@@ -61,8 +61,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "R9",
         "synchronize",
-        "The state is rebuilt from what runs: what is legal stays, the rest moves as little as possible, what cannot be "
-        "mended is noted. It never refuses, and synchronizing a result with itself changes nothing.",
+        "The state is rebuilt from what runs: what is legal stays, the rest moves as little as possible, what cannot "
+        "be mended is noted. It never refuses, and synchronizing a result with itself changes nothing.",
     ),
     Rule(
         "R10",
@@ -74,8 +74,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "R11",
         "topology change",
-        "Never refused. Integer containers leave CPUs that went offline and keep the others; with too few left they are "
-        "noted as degraded, and get the rest back when CPUs return. Pinned containers are noted, the pool follows.",
+        "Never refused. Integer containers leave CPUs that went offline and keep the others; with too few left they "
+        "are noted as degraded, and get the rest back when CPUs return. Pinned containers are noted, the pool follows.",
     ),
     Rule(
         "R12",

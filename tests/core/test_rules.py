@@ -1,5 +1,7 @@
 """The rules one by one on the tiny host: siblings (0,4) (1,5) | (2,6) (3,7), node 0 = 0-1,4-5, node 1 = 2-3,6-7."""
 
+from random import Random
+
 import pytest
 from attrs import evolve
 
@@ -301,6 +303,17 @@ def test_r12_integer_containers_span_another_node_when_memory_needs_it() -> None
     assert refused(state, integer("i", 2, memory_bytes=2500)).kind == "NotEnoughMemory"
     one = refused(state, integer("i", 2, memory_bytes=1500, wishes=cp.Wishes(numa="require-one")))
     assert one.kind == "NotEnoughMemory"
+
+
+def test_r12_a_search_that_is_cut_does_not_claim_that_there_is_no_answer() -> None:
+    random = Random(9)
+    host = cp.Topology.from_rows(
+        [cp.CpuRow(cpu, cpu, None, cpu // 4, 0) for cpu in range(160)],
+        distances={(a, b): random.randint(11, 90) for a in range(40) for b in range(a)},
+        memory_bytes=dict.fromkeys(range(40), 1),
+    )
+    state = cp.HostState.empty(host, cp.Policy(memory_scope="exclusive", search_budget=50))
+    assert refused(state, integer("c", 20, memory_bytes=1000)).kind == "SearchBudgetSpent"
 
 
 def test_r12_preferred_and_none_enforce_nothing() -> None:
