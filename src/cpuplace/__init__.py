@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from cpuplace.partitions import NumaPlanner
     from cpuplace.partitions_host import node_specs
     from cpuplace.partitions_pinning import DeviceQueuePin, PartitionPinning, PartitionThreadPins, ThreadPinTarget
-    from cpuplace.partitions_plan import PartitionChange, PartitionPlan
+    from cpuplace.partitions_plan import LeftoverQueues, PartitionChange, PartitionPlan, SharedCpu, SharedQueue
     from cpuplace.partitions_refusal import NodeWithoutCpus, NoNodes, PartitionRefusal, QueueWantedTwice, TooFewCpus
     from cpuplace.partitions_spec import DEFAULT_ROLES, DeviceSpec, NumaNodeSpec, PartitionRole
     from cpuplace.starting import PodStart, start_pod
@@ -93,6 +93,7 @@ __all__ = [
     "Kind",
     "L2Group",
     "L3Group",
+    "LeftoverQueues",
     "NoLegalMove",
     "NoNodes",
     "NodeSet",
@@ -122,6 +123,8 @@ __all__ = [
     "Refusal",
     "Refused",
     "SearchBudgetSpent",
+    "SharedCpu",
+    "SharedQueue",
     "StalePlan",
     "Step",
     "ThreadPinTarget",
@@ -152,6 +155,7 @@ _LATER = {
     "DeviceQueuePin": "cpuplace.partitions_pinning",
     "DeviceSpec": "cpuplace.partitions_spec",
     "Fit": "cpuplace.capacity",
+    "LeftoverQueues": "cpuplace.partitions_plan",
     "NoNodes": "cpuplace.partitions_refusal",
     "NodeWithoutCpus": "cpuplace.partitions_refusal",
     "NumaNodeSpec": "cpuplace.partitions_spec",
@@ -165,6 +169,8 @@ _LATER = {
     "PodFacts": "cpuplace.facts",
     "PodStart": "cpuplace.starting",
     "QueueWantedTwice": "cpuplace.partitions_refusal",
+    "SharedCpu": "cpuplace.partitions_plan",
+    "SharedQueue": "cpuplace.partitions_plan",
     "ThreadPinTarget": "cpuplace.partitions_pinning",
     "TooFewCpus": "cpuplace.partitions_refusal",
     "Violation": "cpuplace.invariants",
