@@ -7,8 +7,9 @@ from attrs import evolve
 from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
 from cpuplace.preference import Value, counts_cores
+from cpuplace.regions import Answer, straight_choice
 from cpuplace.sparing import sparing_choice
-from cpuplace.straight import Answer, Straight, straight_choice
+from cpuplace.straight import Straight
 from cpuplace.task import NodesOk, Task, compile_task, siblings
 from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
 

@@ -5,7 +5,8 @@ one with enough other CPUs is preferred, even where cores are broken for it; and
 that takes them anyway is the answer. A thread whose sibling is free but remembered is *tied*: it breaks its core.
 """
 
-from cpuplace.straight import Answer, Straight, lowest
+from cpuplace.regions import Answer
+from cpuplace.straight import Straight, lowest
 from cpuplace.subsets import lower
 
 
@@ -30,7 +31,7 @@ def sparing_choice(way: Straight, free: int, spared: int, count: int, greedy: An
 def _rooms(way: Straight, free: int) -> list[tuple[int, int]]:
     """The free CPUs of each L3 group, with how many its node has."""
     held = [(free & node).bit_count() for node in way.nodes]
-    return [(held[home], free & cell) for home, cell in zip(way.home, way.cells, strict=True)]
+    return [(held[home], free & cell) for home, cell in zip(way.homes, way.cells, strict=True)]
 
 
 def _sorts(way: Straight, cell: int, spared: int) -> tuple[int, int, int]:

@@ -11,9 +11,9 @@ Adding a place is one shift for each j; the table of 12 places takes microsecond
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, combinations
+from itertools import accumulate, combinations, repeat
 from math import comb
-from typing import Final, NamedTuple
+from typing import Final
 
 _FEW: Final = 16
 """Up to so many are best looked at one after the other, more in sweeps."""
@@ -23,41 +23,33 @@ _OPEN: Final = 2000
 """How many places the walk may decide about before it leaves the rest; only ids can then be off."""
 
 
-Place = tuple[int, int, int]
-"""The free CPUs of one L3 group or node, their number, and how many pairs of siblings are among them; plain tuples,
-because dozens are made for one choice."""
-
-
+_SIZE: Final = 20
+_MASK: Final = (1 << _SIZE) - 1
 _BROKEN: Final = 1 << 40
 
 
-class Demand(NamedTuple):
-    """How many CPUs are to be taken; `half` = the pairs it takes to have them all in whole cores."""
-
-    asked: int
-    half: int
-    odd: bool
-
-    @staticmethod
-    def of(count: int, *, paired: bool) -> "Demand":
-        """The demand on a host whose cores have two threads, or one (or where cores do not matter)."""
-        return Demand(count, count >> 1, bool(count & 1)) if paired else Demand(count, 0, False)
-
-    def quality(self, size: int, pairs: int) -> int:
-        """What CPUs and pairs are worth together; at least as many as asked must be there.
-
-        >>> Demand.of(3, paired=True).quality(4, 2) > Demand.of(3, paired=True).quality(9, 4)
-        True
-        """
-        missing = self.half - pairs
-        broken = self.odd and size == 2 * pairs
-        return broken * _BROKEN + ((missing << 20) if missing > 0 else 0) + size
+Demand = tuple[int, int, int, int, int]
+"""(free, pairs, asked, half, odd): the free CPUs; the lower ids of the wholly free pairs of siblings among them; how
+many CPUs are asked for; the pairs it takes to have them all in whole cores, 0 where cores do not count; 1 when one
+more CPU is needed then, which best is in no pair. A plain tuple, because every choice makes one."""
 
 
-Pick = Callable[[int], int]
-"""The best grant within some CPUs."""
-Group = tuple[Sequence[Place], int]
-"""Some places, and how many of them to use."""
+def quality_of(demand: Demand, size: int, pairs: int) -> int:
+    """What so many CPUs and pairs are worth together; at least as many CPUs as asked for must be there.
+
+    >>> three = (0b111111, 0b000111, 3, 1, 1)
+    >>> quality_of(three, size=4, pairs=2) > quality_of(three, size=9, pairs=4)
+    True
+    """
+    _, _, _, half, odd = demand
+    broken = _BROKEN if odd and size == 2 * pairs else 0
+    return broken + (max(half - pairs, 0) << _SIZE) + size
+
+
+Pick = Callable[[int, int], int]
+"""The best grant of so many within some CPUs."""
+Group = tuple[Sequence[int], Sequence[int], int]
+"""Some places: the CPUs of each, how many of these are free, and how many of the places to use."""
 
 
 def lower(one: int, two: int) -> bool:
@@ -71,45 +63,59 @@ def lower(one: int, two: int) -> bool:
 
 
 def subsets(groups: Sequence[Group], demand: Demand, pick: Pick) -> "Listed | Walk":
-    """The use of exactly so many places of each group, which can hold enough: best `quality`, on demand its `grant`."""
+    """The use of exactly so many places of each group, which can hold enough: `quality`, on demand the `regions`."""
     if len(groups) == 1:
-        places, taken = groups[0]
-        if comb(len(places), taken) <= _LISTED:
-            return Listed(places, taken, demand, pick)
+        sure, open_, rest = _narrowed(*groups[0], demand[2])
+        if comb(len(open_), rest) <= _LISTED:
+            return Listed(sure, open_, rest, demand)
     return Walk(groups, demand, pick)
 
 
-_SIZE: Final = 20
-_MASK: Final = (1 << _SIZE) - 1
+def _narrowed(cells: Sequence[int], sizes: Sequence[int], taken: int, asked: int) -> tuple[int, Sequence[int], int]:
+    """The CPUs of places that must be used, the places that may be used, and how many of them are.
+
+    A place must be used when it and the smallest others are too much to leave out; it may be used when it and the
+    largest others are enough.
+    """
+    ascending = sorted(sizes)
+    empty = ascending.count(0)
+    dropped = len(ascending) - empty - taken
+    if dropped <= 0:
+        return sum(cells), (), 0
+    most = sum(ascending) - asked - sum(ascending[empty : empty + dropped - 1])
+    least = asked - sum(ascending[len(ascending) - taken + 1 :])
+    pairs = [*zip(cells, sizes, strict=True)]
+    sure = [cell for cell, size in pairs if size > most]
+    open_ = [cell for cell, size in pairs if least <= size <= most]
+    return sum(sure), open_, taken - len(sure)
 
 
 class Listed:
     """Every subset by its sums (pairs << 20 | size); few enough to look at each of them."""
 
-    __slots__ = ("_best", "_pick", "_places", "_sums", "_taken", "quality")
+    __slots__ = ("_best", "_free", "_open", "_rest", "_sums", "_sure", "quality")
 
     cut = False
 
-    def __init__(self, places: Sequence[Place], taken: int, demand: Demand, pick: Pick) -> None:
-        self._places, self._taken, self._pick = places, taken, pick
-        values = [place[2] << _SIZE | place[1] for place in places]
-        self._sums = [*map(sum, combinations(values, taken))]
-        find = _best_of_many if len(self._sums) > _FEW else _best_of_few
-        self.quality, self._best = find(self._sums, demand)
+    def __init__(self, sure: int, open_: Sequence[int], rest: int, demand: Demand) -> None:
+        free, pairs, *_ = demand
+        self._free, self._sure, self._open, self._rest = free, sure, open_, rest
+        base = ((pairs & sure).bit_count() << _SIZE) + (free & sure).bit_count()
+        values = [((pairs & cell).bit_count() << _SIZE) + (free & cell).bit_count() for cell in open_]
+        self._sums = sums = [*map(sum, combinations(values, rest), repeat(base))]
+        find = _best_of_many if len(sums) > _FEW else _best_of_few
+        self.quality, self._best = find(sums, demand)
 
-    def grant(self) -> int:
-        """The least grant among the subsets of the best quality."""
-        grant = 0
-        for subset, one in zip(combinations(self._places, self._taken), self._sums, strict=True):
-            if one in self._best:
-                other = self._pick(sum([place[0] for place in subset]))
-                grant = other if not grant or lower(other, grant) else grant
-        return grant
+    def regions(self) -> list[int]:
+        """The free CPUs of each subset of the best quality."""
+        free, sure, best = self._free, self._sure, self._best
+        every = zip(combinations(self._open, self._rest), self._sums, strict=True)
+        return [free & sum(subset, sure) for subset, one in every if one in best]
 
 
 def _best_of_few(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
     """The best quality and the sums that have it, one by one."""
-    asked, half, odd = demand
+    _, _, asked, half, odd = demand
     least, best = 1 << 62, []
     for one in sums:
         size = one & _MASK
@@ -127,16 +133,17 @@ def _best_of_few(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
 
 def _best_of_many(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
     """The same in sweeps: enough pairs and, when asked, a CPU in no pair; else the most pairs; then the least size."""
-    half = demand.half << _SIZE
-    enough = [one for one in sums if one & _MASK >= demand.asked]
+    _, _, asked, pairs, odd = demand
+    half = pairs << _SIZE
+    enough = [one for one in sums if one & _MASK >= asked]
     rich = [one for one in enough if one >= half]
-    spare = [one for one in rich if one & _MASK > one >> _SIZE - 1] if demand.odd else rich
+    spare = [one for one in rich if one & _MASK > one >> _SIZE - 1] if odd else rich
     poor = () if spare else [one for one in enough if one < half]
     most = max(poor) >> _SIZE if poor else 0
     best = spare or [one for one in poor if one >> _SIZE == most] or rich
     size = min([one & _MASK for one in best])
     best = [one for one in best if one & _MASK == size]
-    return demand.quality(size, best[0] >> _SIZE), best
+    return quality_of(demand, size, best[0] >> _SIZE), best
 
 
 class Walk:
@@ -151,15 +158,18 @@ class Walk:
 
     def __init__(self, groups: Sequence[Group], demand: Demand, pick: Pick) -> None:
         self._demand, self._pick = demand, pick
-        most = [sorted([place[1] for place in places])[-taken:] for places, taken in groups]
-        self._base = base = 1 + sum(map(sum, most))
-        pairs = [sorted([place[2] for place in places])[-taken:] for places, taken in groups]
-        self._block = base * (1 + sum(map(sum, pairs)))
+        _, _, self._asked, self._half, self._odd = demand
         self._places: list[Place] = []
         self._starts: dict[int, int] = {}
-        for places, taken in groups:
+        most_cpus = most_pairs = 0
+        for cells, sizes, taken in groups:
+            places = _places(cells, sizes, demand)
+            most_cpus += sum(sorted([place[1] for place in places])[-taken:])
+            most_pairs += sum(sorted([place[2] for place in places])[-taken:])
             self._starts[len(self._places)] = taken
-            self._places += sorted(places, key=_lowest)
+            self._places += places
+        self._base = base = 1 + most_cpus
+        self._block = base * (1 + most_pairs)
         self._shifts = [place[2] * base + place[1] for place in self._places]
         lows = [place[0] & -place[0] for place in self._places]
         self._ahead = [*accumulate(reversed(lows), min, initial=1 << 70_000)][-2::-1]
@@ -167,9 +177,9 @@ class Walk:
         self._targets = self._steps = 0
         self.quality = self._aim(self._table())
 
-    def grant(self) -> int:
-        """The least grant among the subsets of the best quality."""
-        return self._first() or self._walk(0, 0, 0, 0)
+    def regions(self) -> list[int]:
+        """The least grant among the subsets of the best quality: of these it is the only region to look at."""
+        return [self._first() or self._walk(0, 0, 0, 0)]
 
     @property
     def cut(self) -> bool:
@@ -190,24 +200,24 @@ class Walk:
 
     def _aim(self, total: int) -> int:
         """The best quality among the sums; its sums become the targets of the walk."""
-        half, odd = self._demand.half, self._demand.odd
+        half, odd = self._half, self._odd
         most = (total.bit_length() - 1) // self._base
         size = self._least_size(total, range(half, most + 1), spare=odd)
         if size:
             return self._target(size, range(half, min(most, (size - odd) // 2) + 1))
         for pairs in range(min(half - 1, most), -1, -1):
-            size = self._least_size(total, (pairs,), spare=False)
+            size = self._least_size(total, (pairs,), spare=0)
             if size:
                 return self._target(size, (pairs,))
-        size = self._least_size(total, range(half, most + 1), spare=False)
+        size = self._least_size(total, range(half, most + 1), spare=0)
         return self._target(size, (size // 2,))
 
-    def _least_size(self, total: int, numbers: Iterable[int], *, spare: bool) -> int:
+    def _least_size(self, total: int, numbers: Iterable[int], *, spare: int) -> int:
         """The fewest CPUs that are enough, with such a number of pairs; `spare`: at least one of them in no pair.
 
         0 = there are none.
         """
-        asked, base = self._demand.asked, self._base
+        asked, base = self._asked, self._base
         best = 0
         for pairs in numbers:
             low = max(asked, 2 * pairs + spare)
@@ -222,7 +232,7 @@ class Walk:
     def _target(self, size: int, numbers: Sequence[int]) -> int:
         """Aim at so many CPUs with such a number of pairs; the quality of that."""
         self._targets = sum(1 << (pairs * self._base + size) for pairs in numbers)
-        return self._demand.quality(size, numbers[-1])
+        return quality_of(self._demand, size, numbers[-1])
 
     def _ends_well(self, index: int, needed: int, at: int) -> bool:
         """Whether `needed` places of the group behind this one, and the groups after it, can end in a target."""
@@ -239,7 +249,7 @@ class Walk:
                 cpus |= self._places[index][0]
                 needed -= 1
                 used.append(index)
-        grant = self._pick(cpus)
+        grant = self._pick(cpus, self._asked)
         return grant if all(self._closed(grant, index) for index in used) else 0
 
     def _closed(self, grant: int, index: int) -> bool:
@@ -253,7 +263,7 @@ class Walk:
             needed = self._starts.get(index, 0)
             index += not needed
         if not needed:
-            return self._pick(cpus)
+            return self._pick(cpus, self._asked)
         self._steps += 1
         with_it = at + self._shifts[index]
         used = 0
@@ -265,6 +275,17 @@ class Walk:
             return used
         other = self._walk(index + 1, needed, at, cpus)
         return other if not used or lower(other, used) else used
+
+
+Place = tuple[int, int, int]
+"""The free CPUs of one place, their number, and how many pairs of siblings are among them."""
+
+
+def _places(cells: Sequence[int], sizes: Sequence[int], demand: Demand) -> list[Place]:
+    """The places that have free CPUs, in the order of their lowest id."""
+    free, pairs, *_ = demand
+    places = [(free & cell, size, (pairs & cell).bit_count()) for cell, size in zip(cells, sizes, strict=True) if size]
+    return sorted(places, key=_lowest)
 
 
 def _lowest(place: Place) -> int:

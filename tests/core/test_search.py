@@ -4,11 +4,13 @@ from random import Random
 
 import pytest
 
+from cpuplace import subsets as subsets_module
 from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
 from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet, NodeSet
-from cpuplace.subsets import Demand, Place, subsets
+from cpuplace.straight import lowest
+from cpuplace.subsets import subsets
 from cpuplace.task import compile_task
 from cpuplace.topology import CoreKind, CpuRow, Device, Topology
 from cpuplace.wishes import ResolvedWishes
@@ -106,6 +108,14 @@ def test_both_ways_agree_on_fragmented_servers(host: HostMap) -> None:
         search.run(compile_task(host, free, count))
         assert search.best is not None
         assert choose(host, free, count) == Choice(search.best.grant, 0, True)
+
+
+def test_the_lowest_ids() -> None:
+    random = Random(5)
+    for _ in range(300):
+        cpus = random.getrandbits(200)
+        count = random.randint(0, cpus.bit_count())
+        assert [*CpuSet.from_mask(lowest(cpus, count))] == [*CpuSet.from_mask(cpus)][:count]
 
 
 def test_two_whole_nodes_of_the_first_package() -> None:
@@ -226,26 +236,26 @@ def test_require_fewest_beyond_what_could_ever_be_had_is_no_limit() -> None:
 
 @pytest.mark.parametrize("taken", [2, 3])
 @pytest.mark.parametrize("asked", [7, 8])
-def test_listing_and_walking_agree(taken: int, asked: int) -> None:
+def test_listing_and_walking_agree(monkeypatch: pytest.MonkeyPatch, taken: int, asked: int) -> None:
     """Ids that interleave, so that leaving out a place can give lower ids."""
     random = Random(asked)
     for _ in range(200):
-        places: list[Place] = []
-        for place in range(6):
-            cpus = sum(1 << 6 * slot + place for slot in range(8) if random.random() < 0.7)
-            pairs = cpus & cpus >> 24 & 0xFFFFFF
-            places.append((cpus, cpus.bit_count(), pairs.bit_count()))
-        if sum(sorted(size for _, size, _ in places)[-taken:]) < asked:
+        places = [sum(1 << 6 * slot + place for slot in range(8)) for place in range(6)]
+        free = sum(1 << cpu for cpu in range(48) if random.random() < 0.7)
+        sizes = [(free & place).bit_count() for place in places]
+        pairs = free & free >> 24 & 0xFFFFFF
+        if sum(sorted(sizes)[-taken:]) < asked:
             continue
-        demand = Demand.of(asked, paired=False)
-        single = [(cpus, size, 0) for cpus, size, _ in places]
 
-        def pick(cpus: int) -> int:
-            return sum(1 << cpu for cpu in [*CpuSet.from_mask(cpus)][:asked])
+        def pick(cpus: int, count: int) -> int:
+            return sum(1 << cpu for cpu in [*CpuSet.from_mask(cpus)][:count])
 
-        listed = subsets([(single, taken)], demand, pick)
-        walked = subsets([(single, taken), ([(0, 0, 0)], 1)], demand, pick)
-        assert (listed.quality, listed.grant()) == (walked.quality, walked.grant())
+        found = []
+        for listed in (100, -1):
+            monkeypatch.setattr(subsets_module, "_LISTED", listed)
+            best = subsets([(places, sizes, taken)], (free, pairs, asked, asked >> 1, asked & 1), pick)
+            found.append((best.quality, min([*CpuSet.from_mask(pick(one, asked))] for one in best.regions())))
+        assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("host", REGULAR.values(), ids=REGULAR.keys())

@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpuplace import nodesets, straight, subsets
+from cpuplace import alike, nodesets, straight, subsets
 from cpuplace.candidates import Choice, Shortfall, choose, explain_choice
 from cpuplace.cpulist import ids_of
 from cpuplace.exact import ExactSearch
@@ -64,7 +64,8 @@ def test_plain_choice_is_the_least(data: st.DataObject) -> None:
 
 BIG_HOST_WAYS: dict[str, list[tuple[ModuleType, str, int]]] = {
     "as it is": [],
-    "the walk over subsets": [(subsets, "_LISTED", 0)],
+    "no list of unions": [(alike, "_UNIONS", 0)],
+    "the walk over subsets": [(alike, "_UNIONS", 0), (subsets, "_LISTED", 0)],
     "no list of picks": [(straight, "_PICKS", 0)],
     "no list of node sets": [(straight, "_NODE_SETS", 0)],
     "nearest nodes first": [(straight, "_PICKS", 0), (nodesets, "_LISTED", 0)],
