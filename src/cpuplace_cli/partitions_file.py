@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from cpuplace.errors import BadInput
 from cpuplace.formats import quantity
-from cpuplace.idset import CpuSet
+from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.partitions import DEFAULT_PAGE_BYTES
 from cpuplace.partitions_host import node_specs
 from cpuplace.partitions_pinning import PartitionId
@@ -35,10 +35,10 @@ class Ask:
     """What such a file asks for.
 
     `memory` is the budget of a node: bytes for each node or for some by id, a share of what the node has, or None for
-    all of it. `queues` overrides how many queues a device has, `managed` says where the kernel runs them.
+    all of it. `queues` overrides how many queues a device has, `managed` says where the kernel runs them. `places` says
+    where each field stands.
     """
 
-    place: Place
     ids: tuple[PartitionId, ...]
     roles: tuple[PartitionRole, ...] = DEFAULT_ROLES
     memory: int | Fraction | Mapping[int, int] | None = field(default=None, hash=False)
@@ -47,26 +47,27 @@ class Ask:
     usable: CpuSet | None = None
     queues: Mapping[str, int] = field(factory=dict, hash=False)
     managed: Mapping[str, Mapping[int, CpuSet]] = field(factory=dict, hash=False)
+    places: Mapping[str, Place] = field(factory=dict, eq=False, repr=False)
 
     def nodes(self, host: Topology) -> tuple[NumaNodeSpec, ...]:
         """The nodes of the host as asked for; raises BadInput when it lacks a node, CPU or device that is named."""
-        try:
-            self._check(host)
-            specs = node_specs(host, usable=self.usable, managed=self.managed)
-            return tuple(self._adapted(spec) for spec in specs)
-        except BadInput as bad:
-            raise self.place.bad(bad.problem, bad.hint) from None
+        self._check(host)
+        specs = node_specs(host, usable=self.usable, managed=self.managed)
+        return tuple(self._adapted(spec) for spec in specs)
 
     def _check(self, host: Topology) -> None:
         absent = (self.usable or CpuSet()) - host.online
         if absent:
-            raise BadInput(f"usable: CPUs {absent} are not online on the host")
+            raise self.places["usable"].bad(f"CPUs {absent} are not online on the host")
         names = {device.name for device in host.devices}
-        unknown = next((name for name in self.queues if name not in names), None)
+        unknown = next((name for name in (*self.queues, *self.managed) if name not in names), None)
         if unknown is not None:
-            raise BadInput(f"the host has no device {unknown!r}", hint=f"it has {', '.join(sorted(names)) or 'none'}")
+            has = ", ".join(sorted(names)) or "none"
+            raise self.places["devices"].bad(f"the host has no device {unknown[:40]!r}", f"it has {has}")
+        known = {node.id for node in host.nodes}
         for node in self.memory if isinstance(self.memory, Mapping) else ():
-            host.node(node)
+            if node not in known:
+                raise self.places["memory"].bad(f"the host has no NUMA node {node}", f"it has {NodeSet(known)}")
 
     def _adapted(self, spec: NumaNodeSpec) -> NumaNodeSpec:
         return evolve(
@@ -119,15 +120,15 @@ def parse_ask(text: str, *, source: str = "partitions") -> Ask:
     _known(table, _KEYS)
     devices = _entries(table, "devices")
     return Ask(
-        place=table.place,
         ids=_ids(_needed(table, "partitions")),
         roles=_maybe(table, "roles", _roles, DEFAULT_ROLES),
         memory=_maybe(table, "memory", _memory, None),
-        page_bytes=_maybe(table, "page", _bytes, DEFAULT_PAGE_BYTES),
+        page_bytes=_maybe(table, "page", _page, DEFAULT_PAGE_BYTES),
         oversubscribe=_maybe(table, "oversubscribe", _flag, False),
         usable=_maybe(table, "usable", _cpus, None),
         queues={name: _count(one) for name, value in devices for one in _under(value, "queues")},
         managed={name: _queue_cpus(one) for name, value in devices for one in _under(value, "queue_cpus")},
+        places=table.keys,
     )
 
 
@@ -263,6 +264,13 @@ def _memory(tree: Tree) -> int | Fraction | Mapping[int, int]:
 def _bytes(tree: Tree) -> int:
     scalar = _scalar(tree, "an amount of memory")
     return _placed(tree.place, lambda: quantity.whole_bytes(scalar.text))
+
+
+def _page(tree: Tree) -> int:
+    size = _bytes(tree)
+    if not size:
+        raise tree.place.bad("a page of 0 bytes")
+    return size
 
 
 def _number(text: str, place: Place) -> int:

@@ -12,7 +12,7 @@ from cpuplace.topology import Topology
 from cpuplace_cli.drawing import memory
 from cpuplace_cli.looks import Look, Marks, printable
 from cpuplace_cli.picture import Picture
-from cpuplace_cli.table import Cell, cell, fold_text, table
+from cpuplace_cli.table import Cell, cell, fold, fold_text, table
 from cpuplace_cli.textmap import MIN_WIDTH, Line, Span, render
 
 _HEAD: Final = ("", "PARTITION", "NODE", "MEMORY", "ROLE", "CPU", "QUEUES")
@@ -32,9 +32,9 @@ def plan_lines(
     width = max(width, MIN_WIDTH)
     drawing = shown.drawing()
     looks = {look.label: look for look in drawing.looks if look.state == "owner"}
-    rows = [row for one in plan for row in _rows(one, looks.get(printable(str(one.partition_id))))]
+    rows = [_rows(one, looks.get(printable(str(one.partition_id)))) for one in plan]
     if rows:
-        yield from table(_HEAD, rows, width)
+        yield from _table(rows, width)
         yield ()
     yield from _titled("shared", [f"{what}: {', '.join(users)}" for what, users in _shared(plan)], width)
     left = [f"{one.device}: {format_list(sum(1 << queue for queue in one.queues))}" for one in plan.left_over]
@@ -47,8 +47,22 @@ def plan_lines(
     yield from _sum(plan, width)
 
 
-def _rows(one: PartitionPinning, look: Look | None) -> Iterator[list[Cell]]:
+def _table(partitions: Sequence[list[list[Cell]]], width: int) -> Iterator[Line]:
+    """One table, or where that is too wide one of the roles under a line for each partition."""
+    wide = table(_HEAD, [row for rows in partitions for row in rows], width)
+    if max(sum(len(span.text) for span in line) for line in wide) <= width:
+        yield from wide
+        return
+    for rows in partitions:
+        mark, name, node, size = rows[0][:4]
+        about = fold(cell(f"{name[0].text}  node {node[0].text}  {size[0].text}", "bold"), width - 3)
+        yield from ((*mark, Span("  "), *line) for line in about)
+        yield from ((Span("   "), *line) for line in table(_HEAD[4:], [row[4:] for row in rows], width - 3)[1:])
+
+
+def _rows(one: PartitionPinning, look: Look | None) -> list[list[Cell]]:
     """One row a role; what belongs to the whole partition stands in the first."""
+    rows = []
     head = [
         cell("+") if look is None else cell(look.glyph, look),
         cell(printable(str(one.partition_id)), "bold"),
@@ -57,8 +71,9 @@ def _rows(one: PartitionPinning, look: Look | None) -> Iterator[list[Cell]]:
     ]
     for role, target in one.pins.items():
         queues = " ".join(map(str, target.queues))
-        yield [*head, cell(printable(role)), cell(str(target.cpus)), cell(printable(queues), "dim")]
+        rows.append([*head, cell(printable(role)), cell(str(target.cpus)), cell(printable(queues), "dim")])
         head = [cell("")] * len(head)
+    return rows
 
 
 def _shared(plan: PartitionPlan) -> Iterator[tuple[str, tuple[str, ...]]]:
