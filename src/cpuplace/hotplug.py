@@ -54,22 +54,23 @@ def _mended(state: HostState, one: Assignment) -> Assignment:
         return one
     if one.kind is not Kind.INTEGER:
         return evolve(one, degraded=f"its pin names CPUs that cannot be used now: {lost}" if lost else "")
-    if not lost and len(one.cpus) == one.request.count and not one.withheld - state.usable:
-        return evolve(one, degraded="")
-    return _regranted(state, one)
-
-
-def _regranted(state: HostState, one: Assignment) -> Assignment:
-    """The CPUs it asked for, those it still has among them; else as many as there are, noted."""
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
-    left, wanted = one.cpus & state.usable, one.request.count
-    ask = ask_of(alone, one.request, wanted)
+    ask = ask_of(alone, one.request, one.request.count)
+    still = exactly(alone, ask, one.cpus)
+    if still is not None:
+        return evolve(one, withheld=CpuSet.from_mask(still.withheld), degraded="")
+    return _regranted(alone, ask, one)
+
+
+def _regranted(alone: HostState, ask: Ask, one: Assignment) -> Assignment:
+    """The CPUs it asked for, those it still has among them; else as many as there are, noted."""
+    left = one.cpus & alone.usable
     found, short = as_many_as_possible(alone, ask, left)
     if found is None:
-        kept = one.withheld & state.usable
-        return evolve(one, cpus=left or one.cpus, withheld=kept, degraded=_short(len(left), wanted))
+        unmet = _short(len(left), ask.wanted) if len(left) < ask.wanted else "its hard wishes cannot be had any more"
+        return evolve(one, cpus=left or one.cpus, withheld=one.withheld & alone.usable, degraded=unmet)
     cpus, withheld = CpuSet.from_mask(found.mask), CpuSet.from_mask(found.withheld)
-    mems, preferred = bound_nodes(state, one.request, found.mask, ask.wishes)
+    mems, preferred = bound_nodes(alone, one.request, found.mask, ask.wishes)
     return evolve(one, cpus=cpus, withheld=withheld, mems=mems, preferred=preferred, rule="R11", degraded=short)
 
 

@@ -91,6 +91,27 @@ def test_too_few_cpus_are_noted_and_made_up_for_when_they_return() -> None:
     assert rich.notes == () and len(rich.after["a"].cpus) == 6 and cp.violations(rich.after) == ()
 
 
+def test_a_sibling_that_returns_breaks_a_whole_core() -> None:
+    state = cp.HostState.empty(HOST.with_online(cp.CpuSet.parse("0-3")))
+    full = cp.ContainerRequest.integer("f", 1, wishes=cp.Wishes(cores="require-full"))
+    alone = cp.ContainerRequest.integer("i", 1, wishes=cp.Wishes(cores="isolate"))
+    for request in (full, alone):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    plan = cp.change_topology(state, HOST)
+    assert plan.notes == ("f: its hard wishes cannot be had any more",) and plan.after["f"].cpus == cp.CpuSet([0])
+    assert (str(plan.after["i"].cpus), str(plan.after["i"].withheld)) == ("1", "5")
+    assert cp.violations(plan.after) == ()
+
+
+def test_fewer_whole_cores_when_their_number_cannot_be_had() -> None:
+    state = cp.HostState.empty(HOST.with_online(cp.CpuSet.parse("0-3")))
+    wishes = cp.Wishes(cores="require-full")
+    state = cp.apply(state, cp.place(state, cp.ContainerRequest.integer("f", 3, wishes=wishes)).unwrap())
+    plan = cp.change_topology(state, HOST)
+    assert str(plan.after["f"].cpus) == "0,4"
+    assert plan.notes == ("f: has 2 usable CPUs of the 3 it asked for",)
+
+
 def test_pins_are_noted_not_moved() -> None:
     state = put(cp.ContainerRequest.pinned("p", cp.CpuSet.parse("0-1"), exclusive=True))
     plan = offline(state, "1")
