@@ -30,11 +30,14 @@ _PLACE: Final = (1 << _HELD) - 1
 
 def straight_choice(way: Straight, free: int, count: int) -> Answer | None:
     """The best grant of `count` of the free CPUs (there are so many), None when it takes the long way."""
-    held = [(free & node).bit_count() for node in way.nodes]
+    room = [
+        (size << _HELD) + rank for rank, node in enumerate(way.nodes) if (size := (free & node).bit_count()) >= count
+    ]
     demand = (free, way.pairs(free), count, count >> 1, count & 1) if way.paired else (free, 0, count, 0, 0)
-    room = _room(held, count)
     if room:
+        room.sort()
         return _fewest_cells(way, way.alone, room, demand)
+    held = [(free & node).bit_count() for node in way.nodes]
     size = _fewest(held, count)
     if way.single_cells:
         return _nodes_as_places(way, size, held, demand)
@@ -83,8 +86,8 @@ def _best_regions(unions: list[list[int]], room: list[int], demand: Demand) -> l
         for union in unions[code & _PLACE]:
             region = free & union
             size = region.bit_count()
-            if size >= count:
-                key = total + size
+            key = total + size
+            if size >= count and key <= best:
                 whole = (pairs & union).bit_count()
                 if whole < half:
                     key += half - whole << _MISSING
@@ -100,6 +103,8 @@ def _best_regions(unions: list[list[int]], room: list[int], demand: Demand) -> l
 def _least(way: Straight, regions: list[int], count: int) -> int:
     """The grant with the lowest ids among regions; one whose lowest id is above that of a grant cannot win."""
     grant = way.pick(regions[0], count)
+    if len(regions) == 1:
+        return grant
     for region in regions[1:]:
         if region & -region <= grant & -grant:
             other = way.pick(region, count)
@@ -168,13 +173,10 @@ def _nodes_as_places(way: Straight, size: int, held: list[int], demand: Demand) 
 def _best_pick(way: Straight, picks: Sequence[tuple[int, ...]], held: list[int], demand: Demand) -> Answer:
     """The best nodes of some picks, which say how many of each class of twins to use."""
     free, _, count, _, _ = demand
-    nodes, contest = way.nodes, _Contest()
+    contest = _Contest()
+    classes = [([way.nodes[rank] for rank in ranks], [held[rank] for rank in ranks]) for ranks in way.classes]
     for pick in picks:
-        groups: list[Group] = [
-            ([nodes[rank] for rank in ranks], [held[rank] for rank in ranks], taken)
-            for ranks, taken in zip(way.classes, pick, strict=True)
-            if taken
-        ]
+        groups = [(cells, sizes, taken) for (cells, sizes), taken in zip(classes, pick, strict=True) if taken]
         if contest.key != count or not _above(contest.answer(way, count).grant, groups, free):
             contest.enter(subsets(groups, demand, way.pick), 0)
     return contest.answer(way, count)

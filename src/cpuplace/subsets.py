@@ -11,14 +11,12 @@ Adding a place is one shift for each j; the table of 12 places takes microsecond
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, combinations, repeat
+from itertools import accumulate, combinations, compress, repeat
 from math import comb
 from typing import Final
 
-_FEW: Final = 16
-"""Up to so many are best looked at one after the other, more in sweeps."""
 _LISTED: Final = 100
-"""Up to so many subsets are simply listed; more are searched with the table."""
+"""Up to so many subsets are simply looked at one by one; more are searched with the table."""
 _OPEN: Final = 2000
 """How many places the walk may decide about before it leaves the rest; only ids can then be off."""
 
@@ -103,25 +101,26 @@ class Listed:
         base = ((pairs & sure).bit_count() << _SIZE) + (free & sure).bit_count()
         values = [((pairs & cell).bit_count() << _SIZE) + (free & cell).bit_count() for cell in open_]
         self._sums = sums = [*map(sum, combinations(values, rest), repeat(base))]
-        find = _best_of_many if len(sums) > _FEW else _best_of_few
-        self.quality, self._best = find(sums, demand)
+        self.quality, self._best = _best(sums, demand)
 
     def regions(self) -> list[int]:
         """The free CPUs of each subset of the best quality."""
         free, sure, best = self._free, self._sure, self._best
-        every = zip(combinations(self._open, self._rest), self._sums, strict=True)
-        return [free & sum(subset, sure) for subset, one in every if one in best]
+        wins = compress(combinations(self._open, self._rest), map(best.__contains__, self._sums))
+        return [free & sum(subset, sure) for subset in wins]
 
 
-def _best_of_few(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
-    """The best quality and the sums that have it, one by one."""
+def _best(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
+    """The best quality and the sums that have it."""
     _, _, asked, half, odd = demand
     least, best = 1 << 62, []
     for one in sums:
         size = one & _MASK
         if size >= asked:
             pairs = one >> _SIZE
-            quality = size if pairs >= half else (half - pairs << _SIZE) + size
+            quality = size
+            if pairs < half:
+                quality += half - pairs << _SIZE
             if odd and size == 2 * pairs:
                 quality += _BROKEN
             if quality < least:
@@ -129,21 +128,6 @@ def _best_of_few(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
             elif quality == least:
                 best.append(one)
     return least, best
-
-
-def _best_of_many(sums: list[int], demand: Demand) -> tuple[int, list[int]]:
-    """The same in sweeps: enough pairs and, when asked, a CPU in no pair; else the most pairs; then the least size."""
-    _, _, asked, pairs, odd = demand
-    half = pairs << _SIZE
-    enough = [one for one in sums if one & _MASK >= asked]
-    rich = [one for one in enough if one >= half]
-    spare = [one for one in rich if one & _MASK > one >> _SIZE - 1] if odd else rich
-    poor = () if spare else [one for one in enough if one < half]
-    most = max(poor) >> _SIZE if poor else 0
-    best = spare or [one for one in poor if one >> _SIZE == most] or rich
-    size = min([one & _MASK for one in best])
-    best = [one for one in best if one & _MASK == size]
-    return quality_of(demand, size, best[0] >> _SIZE), best
 
 
 class Walk:
