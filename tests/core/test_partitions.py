@@ -129,6 +129,14 @@ def test_apart_roles_keep_away_from_those_of_other_partitions() -> None:
     assert [str(one.pins[REACTOR].cpus) for one in plan] == ["0", "1", "2", "3"]
 
 
+def test_where_every_core_is_used_apart_roles_keep_away_from_each_other() -> None:
+    host = cp.Topology.uniform(cores_per_l3=2, threads_per_core=3)  # siblings (0,2,4) (1,3,5)
+    node = cp.NumaNodeSpec(0, range(6), nvme=managed(ssd={0: "0", 1: "2-3"}), nic=managed(nic={0: "1", 1: "5"}))
+    roles = [cp.PartitionRole("loner", "nvme", apart=True), cp.PartitionRole("other", "nic")]
+    plan = cp.NumaPlanner([node], topology=host).plan_partitions(range(2), roles).unwrap()
+    assert [[str(target.cpus) for target in one.pins.values()] for one in plan] == [["0", "1"], ["3", "5"]]
+
+
 def test_the_largest_l3_groups_come_together() -> None:
     host = cp.Topology.uniform(l3_per_node=3, cores_per_l3=4)
     planner = cp.NumaPlanner(cp.node_specs(host, usable=cp.CpuSet.parse("0,4-7,8-10")), topology=host)
