@@ -24,6 +24,7 @@ COMMANDS: Final = (
     ("plan", "cpuplace_cli.plan_cmd:app", "Place the pods of Kubernetes manifests on a host: table, map, reasons."),
     ("fit", "cpuplace_cli.fit_cmd:app", "Count how many more of a pod fit, and say what stops the next one."),
     ("partitions", "cpuplace_cli.partitions_cmd:app", "Plan the partitions of a storage or stream engine on a host."),
+    ("state", "cpuplace_cli.state_cmd:app", "Check a saved state, ours or kubelet's, and say what would mend it."),
     ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
     ("hosts", "cpuplace_cli.hosts_cmd:app", "List the hosts that --host knows by name, and their sources."),
     ("capture", "cpuplace_cli.capture_cmd:app", "Save what --host needs to know of this machine in a tar.gz."),

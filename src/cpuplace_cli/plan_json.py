@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cpuplace.state import Assignment, Held
-from cpuplace.step import Step
+from cpuplace.state import Assignment
 from cpuplace_cli.plan_explain import explain_data
 from cpuplace_cli.plan_outcome import Outcome, PodAnswer
 from cpuplace_cli.plan_rows import rule_of
 from cpuplace_cli.plan_said import not_placed
+from cpuplace_cli.steps import step_data
 
 
 def plan_data(outcome: Outcome, *, explain: bool = False) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def plan_data(outcome: Outcome, *, explain: bool = False) -> dict[str, Any]:
         ],
         "pool": str(state.pool),
         "free": str(state.free),
-        "steps": [_step(step) for step in outcome.plan.steps],
+        "steps": [step_data(step) for step in outcome.plan.steps],
         "refusals": [refusal_data(one) for one in outcome.refused],
         "notes": [*outcome.plan.notes, *outcome.notes],
         "optimal": outcome.plan.optimal,
@@ -42,21 +42,6 @@ def _container(one: PodAnswer, held: Assignment, *, init: bool) -> dict[str, Any
         "init": init,
         "rule": rule_of(held),
     }
-
-
-def _step(step: Step) -> dict[str, Any]:
-    return {
-        "op": step.op.value,
-        "container_id": step.container_id,
-        "before": _held(step.before),
-        "after": _held(step.after),
-    }
-
-
-def _held(held: Held | None) -> dict[str, Any] | None:
-    if held is None:
-        return None
-    return {"cpus": str(held.cpus), "mems": None if held.mems is None else str(held.mems)}
 
 
 def refusal_data(one: PodAnswer) -> dict[str, Any]:

@@ -25,14 +25,15 @@ def load_situation(host: str | None, policy: Path | None, state: Path | None) ->
 
     Without `host` it is the one the state was saved for, when the catalogue has it, else this machine.
     """
-    said = None if policy is None else _read_policy(policy)
+    said = None if policy is None else read_policy(policy)
     if state is None:
         return _empty(host, said, policy)
     text = state.read_bytes()
     return _saved(text, host, said, str(state))
 
 
-def _read_policy(path: Path) -> Policy:
+def read_policy(path: Path) -> Policy:
+    """The policy in a file; BadInput with file and line when it is none."""
     from cpuplace_linux.policyfile import read_policy
 
     return read_policy(path)

@@ -151,6 +151,35 @@ def parse(text: str | bytes, topology: Topology, *, source: str = "state") -> Ho
     """
     top = _top(text, source)
     _check_host(top.need("host"), topology)
+    state = _read(top, topology)
+    for one in state.assignments.values():
+        _check_withheld(one, state, top)
+    for name, held in state.remembered.items():
+        _check_remembered(name, held, state, top)
+    _check_told(state, top)
+    return _checked(state, top)
+
+
+def parse_unchecked(text: str | bytes, topology: Topology, *, source: str = "state") -> HostState:
+    """The state as it was written, whatever promises it breaks: for a doctor, never to decide on.
+
+    CPUs that were online when it was saved may be offline now, or the other way round; a host of any other shape,
+    and a text that is no state, are BadInput as for `parse`.
+
+    >>> state = HostState.empty(Topology.uniform())
+    >>> parse_unchecked(render(state), state.topology) == state
+    True
+    """
+    top = _top(text, source)
+    host = top.need("host")
+    online = host.need("online").cpus()
+    exist = CpuSet(cpu.id for cpu in topology.cpus)
+    _check_host(host, topology.with_online(online) if online and online <= exist else topology)
+    return _read(top, topology)
+
+
+def _read(top: Field, topology: Topology) -> HostState:
+    """Everything that the file says, on this host, with none of it checked against the rest."""
     policy = _policy(top.need("policy"))
     try:
         state = HostState.empty(topology, policy)
@@ -158,12 +187,15 @@ def parse(text: str | bytes, topology: Topology, *, source: str = "state") -> Ho
         raise top.need("policy").bad(f"{bad.position}: {bad.problem}", bad.hint) from None
     for field in top.need("containers").items():
         state = _with(state, field)
-    state = evolve(
+    nothing: dict[str, int] = {}
+    return evolve(
         state,
         version=top.need("version").number(),
-        remembered=top.maybe("remembered", lambda field: _remembered(field, state), {}),
+        remembered=top.maybe("remembered", _remembered, {}),
+        told=top.maybe("told", Field.cpus, state.pool).mask,
+        apart=top.maybe("held_apart", lambda field: _held_apart(field, state), nothing),
+        low_pool=top.maybe("low_pool", Field.flag, False),
     )
-    return _checked(_told(top, state), top)
 
 
 def _top(text: str | bytes, source: str) -> Field:
@@ -215,37 +247,18 @@ def _with(state: HostState, field: Field) -> HostState:
         raise field.bad(f"a second container {request.container_id!r}")
     if (request.pod, request.name) in state.by_name:
         raise field.bad(f"a second container {request.name!r} of pod {request.pod!r}")
-    if isinstance(one, ContainerRequest):
-        return with_shared(state, one)
-    outside = one.withheld if one.kind is not Kind.INTEGER else one.withheld - state.usable
-    if outside:
-        raise field.need("withheld").bad(f"CPUs {outside} cannot be withheld by it")
-    return with_owner(state, one)
+    return with_shared(state, one) if isinstance(one, ContainerRequest) else with_owner(state, one)
 
 
-def _remembered(field: Field, state: HostState) -> dict[tuple[str, str], Remembered]:
+def _remembered(field: Field) -> dict[tuple[str, str], Remembered]:
     found: dict[tuple[str, str], Remembered] = {}
     for one in field.items():
         one.known("pod", "name", "cpus", "init")
         key = (read_text(one.need("pod")), read_text(one.need("name")))
-        cpus = one.need("cpus").cpus()
         if key in found:
             raise one.bad(f"container {key[1]!r} of pod {key[0]!r} is remembered twice")
-        if not cpus <= state.usable:
-            raise one.need("cpus").bad(f"remembers CPUs that may not be used: {cpus - state.usable}")
-        found[key] = Remembered(cpus.mask, one.maybe("init", Field.flag, False))
+        found[key] = Remembered(one.need("cpus").cpus().mask, one.maybe("init", Field.flag, False))
     return found
-
-
-def _told(top: Field, state: HostState) -> HostState:
-    """The state with what its shared containers were told of (R7): only lazy widening makes it differ from the pool."""
-    told = top.maybe("told", Field.cpus, state.pool)
-    nothing: dict[str, int] = {}
-    apart = top.maybe("held_apart", lambda field: _held_apart(field, state), nothing)
-    low_pool = top.maybe("low_pool", Field.flag, False)
-    if (told != state.pool or apart) and state.policy.widen != "lazy" and not low_pool:
-        raise top.bad(f"shared containers were told of {told}, the pool is {state.pool}", "only with widen: lazy")
-    return evolve(state, told=told.mask, apart=apart, low_pool=low_pool)
 
 
 def _held_apart(field: Field, state: HostState) -> dict[str, int]:
@@ -255,6 +268,29 @@ def _held_apart(field: Field, state: HostState) -> dict[str, int]:
             raise one.bad(f"{key[:40]!r} is no shared container of this state")
         more[key] = one.cpus().mask
     return more
+
+
+def _check_withheld(one: Assignment, state: HostState, top: Field) -> None:
+    outside = one.withheld if one.kind is not Kind.INTEGER else one.withheld - state.usable
+    if outside:
+        raise top.need("containers").bad(f"{one.container_id}: CPUs {outside} cannot be withheld by it")
+
+
+def _check_remembered(name: tuple[str, str], held: Remembered, state: HostState, top: Field) -> None:
+    unusable = CpuSet.from_mask(held.cpus) - state.usable
+    if unusable:
+        pod, container = name
+        raise top.need("remembered").bad(
+            f"remembers CPUs that may not be used: {unusable}, for {container!r} of pod {pod!r}"
+        )
+
+
+def _check_told(state: HostState, top: Field) -> None:
+    """What shared containers were told of (R7): only lazy widening makes it differ from the pool."""
+    same = state.told == state.pool_mask and not state.apart
+    if not same and state.policy.widen != "lazy" and not state.low_pool:
+        told = CpuSet.from_mask(state.told)
+        raise top.bad(f"shared containers were told of {told}, the pool is {state.pool}", "only with widen: lazy")
 
 
 def _checked(state: HostState, top: Field) -> HostState:

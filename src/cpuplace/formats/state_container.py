@@ -48,6 +48,11 @@ CONTAINER: Final[Mapping[str, Any]] = {
 }
 """The JSON Schema of one container."""
 
+REQUEST: Final[Mapping[str, Any]] = {
+    name: schema for name, schema in CONTAINER["properties"].items() if name not in _HELD
+}
+"""Those of its fields that say what it asked for."""
+
 
 def nonempty(**fields: Any) -> dict[str, Any]:
     """The fields that say something."""
@@ -56,6 +61,12 @@ def nonempty(**fields: Any) -> dict[str, Any]:
 
 def container_dict(request: ContainerRequest, held: Assignment | None) -> dict[str, Any]:
     """A request and what it holds (None for a shared container, whose CPUs follow from the pool)."""
+    said = request_dict(request)
+    return said if held is None else said | _held_dict(held)
+
+
+def request_dict(request: ContainerRequest) -> dict[str, Any]:
+    """What a container asked for; what goes without saying is left out."""
     said: dict[str, Any] = {
         "id": request.container_id,
         "pod": request.pod,
@@ -73,8 +84,7 @@ def container_dict(request: ContainerRequest, held: Assignment | None) -> dict[s
         init=request.init,
         notes=list(request.notes),
     )
-    said |= {} if request.limit is None else {"limit": request.limit}
-    return said if held is None else said | _held_dict(held)
+    return said | ({} if request.limit is None else {"limit": request.limit})
 
 
 def _held_dict(held: Assignment) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def _held_dict(held: Assignment) -> dict[str, Any]:
 def read_container(field: Field, topology: Topology) -> Assignment | ContainerRequest:
     """What `container_dict` wrote: the request of a shared container, else its assignment."""
     field.known(*CONTAINER["properties"])
-    request = _request(field)
+    request = read_request(field)
     if request.kind is not Kind.SHARED:
         return Assignment(
             request,
@@ -107,7 +117,8 @@ def read_container(field: Field, topology: Topology) -> Assignment | ContainerRe
     return request
 
 
-def _request(field: Field) -> ContainerRequest:
+def read_request(field: Field) -> ContainerRequest:
+    """What `request_dict` wrote; other fields are not looked at."""
     try:
         return ContainerRequest(
             container_id=read_text(field.need("id")),
