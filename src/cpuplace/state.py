@@ -320,9 +320,9 @@ def without(state: HostState, container_id: str) -> HostState:
     )
 
 
-def replaced(state: HostState, assignment: Assignment) -> HostState:
-    """The next state, in which one owner holds something else; its place in the order stays."""
-    owners = state.owners | {assignment.container_id: assignment}
+def replaced(state: HostState, *assignments: Assignment) -> HostState:
+    """The next state, in which some owners hold something else; their places in the order stay."""
+    owners = state.owners | {one.container_id: one for one in assignments}
     integer = withheld = 0
     for one in owners.values():
         if one.kind is Kind.INTEGER:

@@ -1,0 +1,179 @@
+"""Reassignment is the least there is: compared with exhaustive search on small crowded hosts."""
+
+from collections.abc import Iterator
+from itertools import combinations, product
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cpuplace as cp
+from cpuplace.ordering import ordered
+from cpuplace.preference import elements
+from cpuplace.reassign import Cleared, clear
+from cpuplace.reassign_seat import SUMMED
+from cpuplace.resolving import resolve
+from cpuplace.state import Assignment, replaced, with_owner
+from cpuplace.wishes import ResolvedWishes
+from laws.oracle import Oracle, Question
+from laws.strategies import hosts
+from laws.worlds import WISHES, few_cpus
+
+PLENTY = 10**7
+"""A search budget that is never spent."""
+
+
+@st.composite
+def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
+    reserved = draw(st.sets(st.sampled_from(sorted(host.online)), max_size=1)) if draw(st.booleans()) else set()
+    return cp.Policy(
+        reserved=cp.CpuSet(reserved),
+        min_shared_cpus=draw(st.sampled_from([0, 0, 1, 2])),
+        isolated_cpus=draw(st.sampled_from(["exclusive-only", "ignore", "ignore"])),
+        memory_scope=draw(st.sampled_from(["exclusive", "pinned"])),
+        widen=draw(st.sampled_from(["now", "lazy"])),
+        search_budget=PLENTY,
+    )
+
+
+@st.composite
+def crowds(draw: st.DrawFn, *, most: int = 4) -> cp.HostState:
+    """A host of at most 8 CPUs, most of it taken by integer containers; some wish, some forbid, some never move."""
+    host = draw(hosts(max_cpus=8, offline=False))
+    state = cp.HostState.empty(host, draw(policies(host)))
+    for number in range(draw(st.integers(1, most))):
+        wishes = draw(st.sampled_from(WISHES)) if draw(st.integers(0, 2)) == 0 else cp.Wishes()
+        if draw(st.integers(0, 9)) == 0:
+            wishes = evolve(wishes, move="never")
+        forbid = draw(few_cpus) if draw(st.integers(0, 3)) == 0 else cp.CpuSet()
+        count = draw(st.integers(1, 3))
+        request = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid)
+        state = taken_over(state, request)
+    if draw(st.booleans()):
+        state = taken_over(state, cp.ContainerRequest.shared("s", forbid=draw(few_cpus)))
+    for key in [key for key in state.owners if draw(st.integers(0, 5)) == 0]:
+        state = cp.apply(state, cp.release(state, key))
+    return state
+
+
+def taken_over(state: cp.HostState, request: cp.ContainerRequest) -> cp.HostState:
+    answer = cp.place(state, request)
+    return cp.apply(state, answer) if isinstance(answer, cp.Plan) else state
+
+
+@st.composite
+def conflicts(draw: st.DrawFn) -> tuple[cp.HostState, cp.ContainerRequest]:
+    """A crowded host and a pin that meets somebody, mostly."""
+    state = draw(crowds())
+    held = sorted(state.exclusive)
+    most = sorted(state.usable - state.reserved) or sorted(state.usable)
+    cpus = set(draw(st.sets(st.sampled_from(most), max_size=2)))
+    cpus |= {draw(st.sampled_from(held))} if held else {draw(st.sampled_from(most))}
+    return state, cp.ContainerRequest.pinned("pin", cp.CpuSet(cpus), exclusive=draw(st.booleans()))
+
+
+class Exhaustive:
+    """Every way to clear a pin, from the definition, in sets."""
+
+    def __init__(self, state: cp.HostState, request: cp.ContainerRequest) -> None:
+        self.state, self.request = state, request
+        integer = [one for one in state.owners.values() if one.kind is cp.Kind.INTEGER]
+        self.must = [one for one in integer if (one.cpus | one.withheld) & request.pin]
+        self.others = [one for one in integer if one not in self.must and self.movable(one)]
+
+    def movable(self, one: Assignment) -> bool:
+        return self.wishes(one).move == "allow"
+
+    def wishes(self, one: Assignment) -> ResolvedWishes:
+        return resolve(self.state.policy.wishes, one.request.wishes)
+
+    def oracle(self, one: Assignment, movers: list[Assignment]) -> Oracle:
+        """The choice of one mover on the host without all movers and without the pin."""
+        state = self.state
+        stay = {c for other in state.owners.values() if other not in movers for c in other.cpus | other.withheld}
+        gone = stay | set(self.request.pin) | set(state.reserved) | set(one.request.forbid)
+        aside = set(state.topology.isolated) if state.policy.isolated_cpus == "exclusive-only" else set()
+        others = {
+            cpu
+            for (pod, name), held in state.remembered.items()
+            if pod != one.request.pod or (name != one.request.name and not held.init)
+            for cpu in cp.CpuSet.from_mask(held.cpus)
+        }
+        wishes = self.wishes(one)
+        return Oracle(
+            Question(
+                state.topology,
+                frozenset(set(state.usable) - gone - aside),
+                len(one.cpus),
+                wishes,
+                others=frozenset(others - set(one.cpus)),
+                usable=frozenset(state.usable if wishes.cores == "isolate" else state.usable - state.reserved),
+                isolated_free=frozenset(aside & set(state.usable) - gone),
+            )
+        )
+
+    def memory(self, cpus: set[int]) -> set[int]:
+        return {self.state.topology.cpu(cpu).node for cpu in cpus}
+
+    def seats(self, one: Assignment, movers: list[Assignment]) -> Iterator[tuple[tuple[int, ...], set[int], set[int]]]:
+        oracle = self.oracle(one, movers)
+        names = [element.name for element in elements(self.wishes(one))]
+        bound = self.state.policy.memory_scope == "exclusive"
+        for grant in oracle.grants():
+            values = dict(zip(names, oracle.tuple_of(grant), strict=True))
+            moves = int(bound and self.memory(grant) != self.memory(set(one.cpus)))
+            summed = [int(values.get(name, 0)) for name in SUMMED]
+            yield (moves, len(set(one.cpus) - grant), *summed), grant, oracle.withheld(grant)
+
+    def ways(self, number: int) -> Iterator[tuple[tuple[int, ...], list[tuple[Assignment, set[int], set[int]]]]]:
+        for some in combinations(self.others, number):
+            movers = [*self.must, *some]
+            for way in product(*(list(self.seats(one, movers)) for one in movers)):
+                claims = [grant | withheld for _, grant, withheld in way]
+                if sum(map(len, claims)) == len(set().union(*claims)):
+                    cost = tuple(map(sum, zip(*(cost for cost, _, _ in way), strict=True)))
+                    yield cost, [(one, grant, idle) for one, (_, grant, idle) in zip(movers, way, strict=True)]
+
+    def after(self, way: list[tuple[Assignment, set[int], set[int]]]) -> cp.HostState:
+        moved = [evolve(one, cpus=cp.CpuSet(cpus), withheld=cp.CpuSet(idle)) for one, cpus, idle in way]
+        return with_owner(replaced(self.state, *moved), Assignment(self.request, self.request.pin))
+
+    def legal(self, way: list[tuple[Assignment, set[int], set[int]]]) -> bool:
+        after = self.after(way)
+        pool, left = set(self.state.pool), set(after.pool)
+        if pool - left and len(left) < self.state.policy.min_shared_cpus:
+            return False
+        if pool - left and any(not left - set(request.forbid) for request in self.state.shared.values()):
+            return False
+        return ordered(self.state, after) is not None
+
+    def least(self) -> tuple[int, tuple[int, ...]] | None:
+        """(others that move, cost) of the best way, None without any."""
+        if not all(self.movable(one) for one in self.must):
+            return None
+        for number in range(len(self.others) + 1):
+            for cost, way in sorted(self.ways(number), key=lambda found: found[0]):
+                if self.legal(way):
+                    return number, cost
+        return None
+
+
+@given(conflicts())
+def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.ContainerRequest]) -> None:
+    state, request = conflict
+    every = Exhaustive(state, request)
+    answer, best = clear(state, request), every.least()
+    assert isinstance(answer, Cleared) == (best is not None), (answer, best)
+    if not isinstance(answer, Cleared) or best is None:
+        assert not isinstance(answer, cp.SearchBudgetSpent)
+        return
+    assert answer.optimal
+    before = [state[one.container_id] for one in answer.movers]
+    number = sum(one not in every.must for one in before)
+    way = [(old, set(new.cpus), set(new.withheld)) for old, new in zip(before, answer.movers, strict=True)]
+    assert every.legal(way)
+    costs = [
+        next(cost for cost, grant, idle in every.seats(old, before) if (grant, idle) == (cpus, withheld))
+        for old, cpus, withheld in way
+    ]
+    assert (number, tuple(map(sum, zip(*costs, strict=True)))) == best
