@@ -1,9 +1,9 @@
 """Alike: sets of nodes that are equal in the elements above `l3_groups`, with their L3 groups compiled to masks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import comb
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Final
 
 _UNIONS: Final = 16
@@ -21,15 +21,22 @@ class Alike:
         """`sets`: the nodes of each, by rank; `homes` and `cells`: the node and the CPUs of each L3 group."""
         positions = [[at for at, home in enumerate(homes) if home in ranks] for ranks in sets]
         self.inside = [[cells[at] for at in some] for some in positions]
-        self.of_cells = [itemgetter(*some) for some in positions]
+        self.of_cells = [_getter(some) for some in positions]
         self.together = [_unions(self.inside, taken) for taken in range(1 + max(map(len, self.inside)))]
-        self._size = len(sets[0])
-        self._of_nodes = itemgetter(*(rank for ranks in sets for rank in ranks))
+        self._columns = [_getter(ranks) for ranks in zip(*sets, strict=True)]
 
-    def totals(self, held: Sequence[int]) -> list[int]:
-        """The sums over the nodes of each set, of sets of two or more; `held`: what each node has."""
-        one_by_one = iter(self._of_nodes(held))
-        return [*map(sum, zip(*[one_by_one] * self._size, strict=True))]
+    def totals(self, held: Sequence[int]) -> Sequence[int]:
+        """For each set the sum over its nodes; `held`: what each node has."""
+        first, *others = self._columns
+        totals = first(held)
+        for column in others:
+            totals = tuple(map(add, totals, column(held)))
+        return totals
+
+
+def _getter(positions: Sequence[int]) -> Callable[[Sequence[int]], tuple[int, ...]]:
+    """What a list has at these positions; `itemgetter` alone gives no tuple for one position."""
+    return itemgetter(*positions) if len(positions) > 1 else lambda some: (some[positions[0]],)
 
 
 def _unions(inside: list[list[int]], taken: int) -> list[list[int]] | None:

@@ -78,11 +78,12 @@ def choose(
         if free.bit_count() < count:
             return _too_few(count, free)
         way = Straight.of(host)
-        found = straight_choice(way, free, count) if way is not None else None
-        if way is not None and found is not None and found.grant & others:
-            found = sparing_choice(way, free, others, count, found)
-        if found is not None:
-            return Choice(found.grant, 0, not found.cut)
+        if way is not None:
+            found = straight_choice(way, free, count)
+            if found is not None and found.grant & others:
+                found = sparing_choice(way, free, others, count, found)
+            if found is not None:
+                return Choice(found.grant, 0, not found.cut)
     given: dict[str, Any] = {
         "others": others,
         "base": base,

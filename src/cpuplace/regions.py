@@ -48,7 +48,7 @@ def straight_choice(way: Straight, free: int, count: int) -> Answer | None:
     return None
 
 
-def _room(held: list[int], count: int) -> list[int]:
+def _room(held: Sequence[int], count: int) -> list[int]:
     """Those that hold enough, the fullest first: how many CPUs, and at which place in the list."""
     return sorted([(size << _HELD) + at for at, size in enumerate(held) if size >= count])
 
