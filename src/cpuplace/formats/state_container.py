@@ -122,7 +122,7 @@ def read_request(field: Field) -> ContainerRequest:
     try:
         return ContainerRequest(
             container_id=read_text(field.need("id")),
-            kind=_kind(field.need("kind")),
+            kind=read_kind(field.need("kind")),
             pod=read_text(field.need("pod")),
             name=read_text(field.need("name")),
             namespace=field.maybe("namespace", read_text, "default"),
@@ -150,18 +150,24 @@ def read_text(field: Field) -> str:
     return text
 
 
-def _kind(field: Field) -> Kind:
+def read_kind(field: Field) -> Kind:
+    """One of the kinds K0-K4."""
     known = {kind.value: kind for kind in Kind}
     if field.text() not in known:
         raise field.bad(f"unknown kind {field.value[:40]!r}", "one of " + ", ".join(known))
     return known[field.value]
 
 
-def _nodes(field: Field, topology: Topology) -> NodeSet:
+def read_nodes(field: Field) -> NodeSet:
+    """A list of NUMA nodes, of whatever host."""
     try:
-        nodes = NodeSet.parse(field.text())
+        return NodeSet.parse(field.text())
     except BadInput as bad:
         raise field.bad(bad.problem, bad.hint) from None
+
+
+def _nodes(field: Field, topology: Topology) -> NodeSet:
+    nodes = read_nodes(field)
     absent = nodes - NodeSet(node.id for node in topology.nodes)
     if absent:
         raise field.bad(f"names NUMA nodes the host does not have: {absent}")
