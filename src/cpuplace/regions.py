@@ -1,8 +1,10 @@
 """Regions: which nodes and L3 groups a plain request gets, the straight way (what that is: see `straight`).
 
-one node has an L3 group with room   -> the best such L3 group, fullest nodes first
-one node has room                    -> the fewest L3 groups of a node: which of them
-no node has room                     -> the fewest, nearest nodes: which of them, then which of their L3 groups
+    one node has room   -> which L3 groups of which node, as few as can be
+    no node has room    -> the fewest, nearest nodes: which of them, then which of their L3 groups
+
+Most often the L3 groups are few enough to look at every union of so many of them (`Alike.together`); the others are
+counted first, then compared as `subsets`.
 """
 
 from bisect import bisect_left
@@ -26,6 +28,8 @@ _BROKEN: Final = 1 << 60
 _MISSING: Final = 40
 _HELD: Final = 20
 _PLACE: Final = (1 << _HELD) - 1
+"""Keys are ints, less is better: broken cores, cores too many, free CPUs of the nodes (or sets), of their L3 groups.
+A node with room is coded alike, by its free CPUs and its place in a list."""
 
 
 def straight_choice(way: Straight, free: int, count: int) -> Answer | None:
@@ -49,12 +53,12 @@ def straight_choice(way: Straight, free: int, count: int) -> Answer | None:
 
 
 def _room(held: Sequence[int], count: int) -> list[int]:
-    """Those that hold enough, the fullest first: how many CPUs, and at which place in the list."""
+    """Those that hold enough, the least free first: how many CPUs they have, and at which place in the list."""
     return sorted([(size << _HELD) + at for at, size in enumerate(held) if size >= count])
 
 
 def _fewest(sizes: Iterable[int], count: int) -> int:
-    """How many of these it takes to hold `count`, the fullest first; there are enough together."""
+    """How many of these it takes to hold `count`, the largest first; there are enough together."""
     return bisect_left([*accumulate(sorted(sizes, reverse=True))], count) + 1
 
 
@@ -134,7 +138,7 @@ class _Contest:
 
 
 def _counted(way: Straight, alike: Alike, room: list[int], demand: Demand) -> Answer:
-    """The same where so many L3 groups are too many unions: counted first, then narrowed."""
+    """The same where so many L3 groups have too many unions to look at each: counted first, then compared."""
     free, _, count, _, _ = demand
     every = [(free & cell).bit_count() for cell in way.cells]
     fewest = len(every) + 1
