@@ -13,6 +13,7 @@ from cpuplace.replaying import Outcome, spans
 from cpuplace.state import Assignment, HostState
 from cpuplace_cli.picture import picture_of
 from cpuplace_cli.printable import printable
+from cpuplace_cli.steps import step_data, step_text
 from cpuplace_cli.table import Cell, cell, table
 from cpuplace_cli.textmap import MIN_WIDTH, Line, render
 from cpuplace_cli.titled import CROSS, sum_line, titled
@@ -77,6 +78,9 @@ def _event_data(one: Outcome) -> dict[str, Any]:
             for moved in one.moved
         ],
         "refusal": None if refusal is None else refusal.to_dict(),
+        "repair": [step_data(step) for step in one.answer.steps]
+        if isinstance(one.event, Restart) and isinstance(one.answer, Plan)
+        else [],
         "notes": list(one.answer.notes) if isinstance(one.answer, Plan) else [],
         "missed": list(one.missed),
     }
@@ -132,8 +136,12 @@ def _row(one: Outcome) -> list[Cell]:
 def _result(one: Outcome) -> str:
     if isinstance(one.answer, Refusal):
         return f"refused: {one.answer.sentence} ({one.answer.kind}, {one.answer.rule})"
-    moves = [f"moves {key} from {one.before[key].cpus} to {one.after[key].cpus}" for key in one.moved]
-    return "; ".join([*_own(one), *moves, *one.answer.notes]) or "nothing changes"
+    if isinstance(one.event, Restart):  # its steps lead from what ran
+        moves = [step_text(step) for step in one.answer.steps]
+    else:
+        moves = [f"move {key} from {one.before[key].cpus} to {one.after[key].cpus}" for key in one.moved]
+    forgotten = ["forgotten"] if isinstance(one.event, Forget) and not one.answer.is_empty else []
+    return "; ".join([*_own(one), *forgotten, *moves, *one.answer.notes]) or "nothing changes"
 
 
 def _own(one: Outcome) -> Iterator[str]:

@@ -1,0 +1,44 @@
+"""Events at random: what containers ask for, and what happens to a host over time."""
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+import cpuplace as cp
+from cpuplace.events import Event, Expect, Forget, Hotplug, Release, Resize, Restart, Seen, Start
+from laws.worlds import few_cpus, requests
+
+NAMES = ("c0", "c1", "c2", "c3")
+names = st.sampled_from(NAMES)
+any_request = names.flatmap(requests)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+
+expectations = st.builds(
+    Expect,
+    cpus=st.none() | few_cpus,
+    refused=st.none() | st.sampled_from(["NotEnoughCpus", "BadPin"]),
+    holds=st.dictionaries(names, st.none() | few_cpus, max_size=2),
+    pool=st.none() | few_cpus,
+)
+
+
+@st.composite
+def seen(draw: st.DrawFn) -> Seen:
+    request = draw(st.none() | any_request)
+    key = draw(names) if request is None else request.container_id
+    mems = draw(st.none() | st.just(cp.NodeSet([0])))
+    return Seen(container_id=key, cpus=draw(few_cpus), mems=mems, request=request)
+
+
+def events(cpus: st.SearchStrategy[cp.CpuSet] = few_cpus) -> st.SearchStrategy[Event]:
+    """Any event, with anything expected of it."""
+    common = {"at": st.just("") | words, "expect": st.just(Expect()) | expectations}
+    build: Callable[..., st.SearchStrategy[Event]] = st.builds
+    return st.one_of(
+        build(Start, request=any_request, **common),
+        build(Release, container_id=names, **common),
+        build(Forget, pod=st.sampled_from(["p", "q"]), **common),
+        build(Resize, container_id=names, count=st.integers(0, 4), **common),
+        build(Hotplug, cpus=cpus, online=st.booleans(), **common),
+        build(Restart, observed=st.none() | st.lists(seen(), max_size=3).map(tuple), kept=st.booleans(), **common),
+    )
