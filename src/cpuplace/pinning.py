@@ -1,26 +1,54 @@
 """Pinning: whether a pin can be had verbatim (R1), beside other pins (R2) and integer containers (R3)."""
 
+from typing import NamedTuple
+
 from cpuplace.binding import bound_nodes, memory_limit
 from cpuplace.granting import counted, starving
 from cpuplace.idset import CpuSet
-from cpuplace.refusal import BadPin, NoLegalMove, PinOverlap, PoolExhausted, Refusal
+from cpuplace.reassign import clear
+from cpuplace.reassign_scene import Scene, in_the_way
+from cpuplace.refusal import BadPin, PinOverlap, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
 
 
-def pin(state: HostState, request: ContainerRequest) -> Assignment | Refusal:
-    """The assignment of a pinned container: exactly its list, or why not. O(containers) when pins exist."""
-    for check in (_listed, _allowed, _apart, _unoccupied, _floor):
-        refusal = check(state, request)
-        if refusal is not None:
-            return refusal
+class Pinned(NamedTuple):
+    """What a pinned container gets, and the new assignments of integer containers that make way for it (R3)."""
+
+    assignment: Assignment
+    movers: tuple[Assignment, ...] = ()
+    optimal: bool = True
+
+
+def pin(state: HostState, request: ContainerRequest) -> Pinned | Refusal:
+    """What a pinned container gets: exactly its list, or why not. O(containers); a search when others have to move."""
+    problem = pin_problem(state, request) or _memory_problem(state, request)
+    if problem is not None:
+        return problem
+    if not in_the_way(state, request):
+        return _floor(state, request) or Pinned(_assignment(state, request))
+    cleared = clear(state, request)
+    if isinstance(cleared, Refusal):
+        return cleared
+    return Pinned(_assignment(state, request), cleared.movers, cleared.optimal)
+
+
+def _assignment(state: HostState, request: ContainerRequest) -> Assignment:
     wishes = resolve(state.policy.wishes, request.wishes)
     mems, preferred = bound_nodes(state, request, request.pin.mask, wishes)
-    limit = memory_limit(state, request, wishes)
-    if limit is not None and mems is not None and not limit.allows(mems):
-        return limit.refusal(request, mems)
     return Assignment(request, request.pin, mems, baseline=request.pin, preferred=preferred, rule="R1")
+
+
+def _memory_problem(state: HostState, request: ContainerRequest) -> Refusal | None:
+    """R12: the memory nodes of the pin have to hold it, beside all that does not make way for it."""
+    wishes = resolve(state.policy.wishes, request.wishes)
+    if not (request.memory_bytes or request.huge_pages):
+        return None
+    held = in_the_way(state, request)
+    limit = memory_limit(Scene(state, request, held).lifted if held else state, request, wishes)
+    mems, _ = bound_nodes(state, request, request.pin.mask, wishes)
+    return limit.refusal(request, mems) if limit is not None and mems and not limit.allows(mems) else None
 
 
 def pin_problem(state: HostState, request: ContainerRequest) -> Refusal | None:
@@ -94,27 +122,6 @@ def _apart(state: HostState, request: ContainerRequest) -> Refusal | None:
         sentence=f"the pin {request.pin} meets CPUs {met} of {', '.join(names)}",
         cpus=met,
         holders=names,
-    )
-
-
-def _unoccupied(state: HostState, request: ContainerRequest) -> Refusal | None:
-    """R3: integer containers (and their withheld siblings) in the way would have to move."""
-    met = request.pin.mask & (state.integer | state.withheld_mask)
-    if not met:
-        return None
-    names = tuple(
-        one.container_id
-        for one in state.owners.values()
-        if one.kind is Kind.INTEGER and (one.cpus.mask | one.withheld.mask) & met
-    )
-    return NoLegalMove(
-        container_id=request.container_id,
-        rule="R3",
-        sentence=f"the pin {request.pin} meets CPUs {CpuSet.from_mask(met)} of integer containers "
-        f"{', '.join(names)}, which are not moved",
-        cpus=CpuSet.from_mask(met),
-        holders=names,
-        missing="moving running containers away is not supported",
     )
 
 

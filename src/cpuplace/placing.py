@@ -13,7 +13,7 @@ from cpuplace.idset import CpuSet
 from cpuplace.pinning import pin, pin_notes
 from cpuplace.refusal import AlreadyPlaced, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
-from cpuplace.state import Assignment, HostState, with_owner, with_shared, without
+from cpuplace.state import Assignment, HostState, replaced, with_owner, with_shared, without
 from cpuplace.wishes import NO_WISHES
 
 EVERYWHERE = -1
@@ -138,7 +138,18 @@ def _place_pinned(state: HostState, request: ContainerRequest, _within: int) -> 
     if isinstance(answer, Refusal):
         return answer
     explainer = partial(explain_fixed, request.container_id, "R1", f"pinned to {request.pin}, verbatim")
-    return Placed(with_owner(state, answer), request.notes + pin_notes(state, request), explainers=(explainer,))
+    moves = [(one.container_id, f"from {state[one.container_id].cpus} to {one.cpus}") for one in answer.movers]
+    notes = tuple(f"{key}: moves {way} to make way for {request.container_id}" for key, way in moves)
+    reasons = tuple(
+        partial(explain_fixed, key, "R3", f"moves {way} to make way for {request.container_id}") for key, way in moves
+    )
+    after = replaced(state, *answer.movers) if answer.movers else state
+    return Placed(
+        with_owner(after, answer.assignment),
+        request.notes + pin_notes(state, request) + notes,
+        answer.optimal,
+        (explainer, *reasons),
+    )
 
 
 def _place_shared(state: HostState, request: ContainerRequest, _within: int) -> Placed | Refusal:

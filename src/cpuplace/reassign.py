@@ -119,7 +119,7 @@ class _Clearing:
             container_id=self.request.container_id,
             rule="R6",
             sentence=f"the pin {self.request.pin}, and {_names(self.must)} that would make way for it, "
-            f"would leave fewer than {least} CPUs in the pool",
+            f"would leave fewer than {counted(least)} in the pool",
             asked=len(self.request.pin),
             fits=max(0, self.state.pool_mask.bit_count() - least),
         )

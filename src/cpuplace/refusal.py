@@ -68,7 +68,7 @@ class PinOverlap(Refusal):
 
 @frozen(slots=True, kw_only=True)
 class NoLegalMove(Refusal):
-    """R3: integer containers are on the pinned CPUs and cannot move away."""
+    """R3: integer containers are on the pinned CPUs and may not move away, or have no safe way to do so."""
 
     cpus: CpuSet
     holders: tuple[str, ...]

@@ -28,8 +28,11 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "R3",
         "pin against integer",
-        "A pin that meets CPUs of integer containers, or the siblings withheld for them, is refused and names "
-        "them; nothing changes.",
+        "Integer containers that hold pinned CPUs, or siblings withheld there, move in the same plan. Of all ways the "
+        "least by: others that move too, containers whose memory nodes change, containers moved, CPUs given up, sum of "
+        "the movers' tuples before `node_leftover`. Hard wishes, forbid lists, memory and the floor bind them, "
+        '`move: never` and `reassign="never"` hold them, and every prefix of the steps is safe. Otherwise the pin is '
+        "refused, names them and says what is missing; nothing changes.",
     ),
     Rule(
         "R4",

@@ -109,7 +109,7 @@ def test_the_data_says_what_the_plan_does(state: cp.HostState, some: list[PodFac
     for one in data["refusals"]:
         names = {c.name for c in next(p for p in some if p.uid == one["pod"]).containers}
         assert {one["container"], *one["not_placed"]} == names
-    explained = {one["container_id"] for one in data["explanations"]}
+    explained = {one["container_id"] for one in data["explanations"] if one["rule"] != "R3"}  # others make way
     assert explained == (set() if outcome.plan.is_empty else placed_ids(outcome))
 
 

@@ -100,12 +100,43 @@ def test_r2_pins_overlap_only_when_shared_or_of_one_pod() -> None:
     assert str(cp.release(weka, "a").after.exclusive) == "1-2"
 
 
-def test_r3_a_pin_on_integer_cpus_is_refused_with_the_holders() -> None:
-    state = put(empty(), integer("a", 2), integer("b", 1, wishes=cp.Wishes(cores="isolate")))
+def test_r3_integer_containers_and_their_withheld_siblings_make_way() -> None:
+    state = put(empty(), integer("a", 2), integer("b", 1, wishes=cp.Wishes(cores="isolate")), shared("s"))
     assert (str(state["a"].cpus), str(state["b"].cpus), str(state["b"].withheld)) == ("0,4", "1", "5")
-    refusal = refused(state, pin("p", "4-6"))
-    assert isinstance(refusal, cp.NoLegalMove) and refusal.holders == ("a", "b")
-    assert refusal.cpus == cp.CpuSet.parse("4-5")
+    plan = cp.place(state, pin("p", "4-5")).unwrap()
+    after = plan.after
+    assert (str(after["a"].cpus), str(after["b"].cpus), str(after["b"].withheld)) == ("0-1", "2", "6")
+    assert [(step.op.value, step.container_id) for step in plan.steps] == [
+        ("narrow", "s"), ("move", "b"), ("move", "a"), ("grant", "p"),
+    ]  # fmt: skip
+    assert plan.notes[0] == "a: moves from 0,4 to 0-1 to make way for p" and plan.optimal
+    assert [reason.rule for reason in plan.explain().reasons] == ["R1", "R3", "R3"]
+    assert after["a"].rule == "R3" and after["a"].baseline == after["a"].cpus
+    assert cp.violations(after) == ()
+
+
+def test_r3_who_may_not_move_is_named() -> None:
+    stays = put(empty(), integer("a", 2, wishes=cp.Wishes(move="never")), integer("b", 2))
+    refusal = refused(stays, pin("p", "0-1"))
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.holders == ("a",) and refusal.cpus == cp.CpuSet([0])
+    assert refusal.missing == "they may not be moved"
+    refusal = refused(put(empty(reassign="never"), integer("a", 2)), pin("p", "4"))
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.rule == "R3"
+
+
+def test_r3_what_is_impossible_is_proved_and_named() -> None:
+    one_node = cp.Wishes(numa="require-one")
+    state = put(empty(), integer("a", 4, wishes=one_node), integer("b", 1))
+    refusal = refused(state, pin("p", "0,2"))
+    assert isinstance(refusal, cp.Impossible) and refusal.holders == ("a",)
+    assert refusal.sentence == "beside the pin 0,2 there is no room for a (4 CPUs, numa require-one)"
+    assert refused(put(empty(), integer("a", 6)), pin("p", "0-1")).kind == "PoolExhausted"
+
+
+def test_r3_a_budget_that_is_spent_is_not_a_proof() -> None:
+    state = put(empty(search_budget=1, min_shared_cpus=0), integer("a", 2), integer("b", 2))
+    refusal = refused(state, pin("p", "0-1,4-5"))
+    assert isinstance(refusal, cp.SearchBudgetSpent) and refusal.budget == 1
 
 
 def test_r4_forbidden_cpus_are_not_given_and_absent_ids_in_them_ignored() -> None:

@@ -159,7 +159,8 @@ def test_explaining_agrees_with_the_plan(state: cp.HostState, data: st.DataObjec
     answer = cp.place(state, data.draw(requests("new")))
     if not isinstance(answer, cp.Plan):
         return
-    (reason,) = answer.explain().reasons
+    reason, *moves = answer.explain().reasons
+    assert all(move.rule == "R3" for move in moves)
     assert reason.container_id == "new" and reason.sentence in str(answer.explain())
     values = [tuple(value for _, value in one.measures) for one in reason.considered]
     assert values == sorted(values)

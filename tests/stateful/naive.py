@@ -17,6 +17,7 @@ class Naive:
     withheld: dict[str, set[int]] = field(factory=dict)
     pins: dict[str, ContainerRequest] = field(factory=dict)
     shared: dict[str, set[int]] = field(factory=dict)
+    forbidden: dict[str, set[int]] = field(factory=dict)
 
     @property
     def usable(self) -> set[int]:
@@ -68,13 +69,47 @@ class Naive:
     def can_pin(self, request: ContainerRequest) -> bool:
         pin = set(request.pin)
         barred = set() if self.policy.allow_reserved_pins else set(self.policy.reserved)
-        if not pin or pin & barred or not pin <= self.usable or pin & self.idle:
-            return False
-        if any(pin & cpus for cpus in self.integer.values()):
+        if not pin or pin & barred or not pin <= self.usable:
             return False
         if self.policy.pin_overlap == "refuse" and any(self._clash(request, other) for other in self.pins.values()):
             return False
+        if self.in_the_way(pin):
+            return self.can_make_way(request)
         return request.kind is Kind.PINNED_SHARED or self.leaves_enough(pin)
+
+    def in_the_way(self, pin: set[int]) -> bool:
+        return bool(pin & self.idle) or any(pin & cpus for cpus in self.integer.values())
+
+    def can_make_way(self, request: ContainerRequest) -> bool:
+        """R3: True when all integer containers could be seated anew beside the pin; tries all ways."""
+        pinned = {cpu for one in self.pins.values() for cpu in one.pin} | set(request.pin)
+        barred = pinned | set(self.policy.reserved)
+        if self.policy.isolated_cpus == "exclusive-only":
+            barred |= set(self.host.isolated)
+        moved = Naive(self.host, self.policy, pins=self.pins | {request.container_id: request}, shared=self.shared)
+        return self._seat(list(self.integer), self.usable - barred, moved)
+
+    def _seat(self, keys: list[str], free: set[int], moved: "Naive") -> bool:
+        if not keys:
+            left, floor = moved.pool, min(self.policy.min_shared_cpus, len(self.pool))
+            enough = len(left) >= floor and all(left - forbid for forbid in self.shared.values())
+            return enough or not self.pool - left
+        key, *rest = keys
+        may = free - self.forbidden.get(key, set())
+        for some in combinations(sorted(may), len(self.integer[key])):
+            idle = self._idle_siblings(key, set(some))
+            moved.integer[key], moved.withheld[key] = set(some), idle
+            claim = set(some) | idle
+            if claim <= may and not idle & set(some) and self._seat(rest, free - claim, moved):
+                return True
+        moved.drop(key)
+        return False
+
+    def _idle_siblings(self, key: str, cpus: set[int]) -> set[int]:
+        if key not in self.withheld:
+            return set()
+        cores = [set(core.cpus) & self.usable for core in self.host.cores]
+        return {cpu for core in cores if core & cpus for cpu in core - {min(core & cpus)}}
 
     def _clash(self, a: ContainerRequest, b: ContainerRequest) -> bool:
         either = Kind.PINNED in (a.kind, b.kind)

@@ -79,7 +79,7 @@ class PlannerMachine(RuleBasedStateMachine):
         request = cp.ContainerRequest.integer(key, count, pod=pod, name=key, forbid=forbid)
         if not self._take(cp.place(self.state, request), self.model.can_place_integer(request), request):
             return multiple()
-        self.model.integer[key] = set(self.state[key].cpus)
+        self.model.integer[key], self.model.forbidden[key] = set(self.state[key].cpus), set(forbid)
         return key
 
     @rule(target=containers, count=st.integers(1, 3), pod=st.sampled_from("pq"))
@@ -98,9 +98,16 @@ class PlannerMachine(RuleBasedStateMachine):
     def pinned(self, pin: cp.CpuSet, exclusive: bool, pod: str) -> object:
         key = self._new_id()
         request = cp.ContainerRequest.pinned(key, pin, exclusive=exclusive, pod=pod, name=key)
-        if not self._take(cp.place(self.state, request), self.model.can_pin(request), request):
+        answer = cp.place(self.state, request)
+        if isinstance(answer, (cp.NoLegalMove, cp.SearchBudgetSpent)) and self.model.in_the_way(set(pin)):
+            return multiple()
+        if not self._take(answer, self.model.can_pin(request), request):
             return multiple()
         self.model.pins[key] = request
+        for mover in self.model.integer:
+            self.model.integer[mover] = set(self.state[mover].cpus)
+            if mover in self.model.withheld:
+                self.model.withheld[mover] = set(self.state[mover].withheld)
         return key
 
     @rule(target=containers, forbid=few_cpus)
