@@ -106,8 +106,8 @@ class _Clearing:
     def _pool_suffices(self) -> bool:
         """False when already the number of CPUs says that the pool would be too small (R6)."""
         state = self.state
-        if state.ground.isolated:  # somebody might go where the pool is not
-            return True
+        if state.ground.isolated or any(one.withheld for one in self.others):
+            return True  # somebody might go where the pool is not, or leave fewer siblings idle
         taken = self.request.pin.mask if self.request.kind is Kind.PINNED else 0
         left = self._scene(self.must).lifted.pool_mask & ~taken
         kept = left.bit_count() - sum(len(one.cpus) for one in self.must)

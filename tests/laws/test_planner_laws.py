@@ -16,7 +16,7 @@ def picture(state: cp.HostState) -> object:
 @given(states(), st.data())
 def test_releasing_what_was_just_placed_gives_everything_back(state: cp.HostState, data: st.DataObject) -> None:
     answer = cp.place(state, data.draw(requests("new")))
-    if isinstance(answer, cp.Plan):
+    if isinstance(answer, cp.Plan) and not any(step.op is cp.Op.MOVE for step in answer.steps):  # who made way stays
         placed = cp.apply(state, answer)
         back = cp.apply(placed, cp.release(placed, "new"))
         if state.policy.widen == "now":
