@@ -54,6 +54,7 @@ def choose(
     others: int = 0,
     base: int = 0,
     usable: int | None = None,
+    reserved: int = 0,
     isolated_free: int = 0,
     nodes_ok: NodesOk | None = None,
     budget: int = DEFAULT_BUDGET,
@@ -62,7 +63,8 @@ def choose(
 
     `free` are the CPUs this request may use before its wishes, `isolated_free` those it may use besides when it
     wishes kernel-isolated ones, `others` those remembered for others, `base` those it holds and keeps (they count),
-    `usable` all that could ever be given out (what require-fewest and isolate compare with). `nodes_ok` says whether
+    `usable` all that may be managed, of which `reserved` is never given out (require-fewest asks what an idle host
+    could give, isolate for cores that are idle as a whole). `nodes_ok` says whether
     the memory of a set of node ids will do; a larger set must do when a smaller one does.
 
     Exact unless `optimal` is False. Microseconds for plain wishes, bounded by `budget` search nodes otherwise.
@@ -88,6 +90,7 @@ def choose(
         "others": others,
         "base": base,
         "usable": usable,
+        "reserved": reserved,
         "isolated_free": isolated_free,
         "nodes_ok": nodes_ok,
     }
@@ -137,6 +140,7 @@ def explain_choice(
     others: int = 0,
     base: int = 0,
     usable: int | None = None,
+    reserved: int = 0,
     isolated_free: int = 0,
     nodes_ok: NodesOk | None = None,
     budget: int = DEFAULT_BUDGET,
@@ -155,6 +159,7 @@ def explain_choice(
         "others": others,
         "base": base,
         "usable": usable,
+        "reserved": reserved,
         "isolated_free": isolated_free,
     }
     answer = choose(host, free, count, **given, nodes_ok=nodes_ok, budget=budget)

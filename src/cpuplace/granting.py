@@ -46,6 +46,7 @@ class Given(TypedDict):
     others: int
     base: int
     usable: int
+    reserved: int
     isolated_free: int
     nodes_ok: NodesOk | None
 
@@ -134,7 +135,8 @@ def given_of(state: HostState, ask: Ask) -> Given:
         "wishes": ask.wishes,
         "others": ask.others,
         "base": ask.base,
-        "usable": ground.usable if ask.wishes.cores == "isolate" else ground.grantable,
+        "usable": ground.usable,
+        "reserved": ground.reserved,
         "isolated_free": ask.isolated_free,
         "nodes_ok": None if ask.limit is None else ask.limit.allows_grant,
     }

@@ -63,11 +63,6 @@ class Ground:
         return self.usable & ~self.reserved & ~self.isolated
 
     @cached_property
-    def grantable(self) -> int:
-        """Usable CPUs that are not reserved: what the host could ever give to integer containers."""
-        return self.usable & ~self.reserved
-
-    @cached_property
     def node_masks(self) -> tuple[tuple[int, int], ...]:
         """(node id, CPUs that count for it) of every node with CPUs, in id order."""
         masks: dict[int, int] = {}

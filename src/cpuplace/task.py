@@ -77,6 +77,7 @@ def compile_task(
     others: int = 0,
     base: int = 0,
     usable: int | None = None,
+    reserved: int = 0,
     isolated_free: int = 0,
     nodes_ok: NodesOk | None = None,
 ) -> Task:
@@ -89,10 +90,10 @@ def compile_task(
     if wishes.isolated != "avoid":
         free |= isolated_free
     may = _filtered(host, free & host.online, wishes)
-    idle = _filtered(host, usable, wishes)
+    idle = _filtered(host, usable & ~reserved, wishes)
     if wishes.cores == "isolate":
         may = _representatives(host, may & ~siblings(host, base), usable & ~free)
-        idle = _representatives(host, idle, 0)
+        idle = _representatives(host, idle, reserved)
         others = siblings(host, others)
     free = may | base
     return Task(

@@ -21,6 +21,7 @@ class Question:
     others: frozenset[int] = frozenset()
     base: frozenset[int] = frozenset()
     usable: frozenset[int] | None = None
+    reserved: frozenset[int] = frozenset()
     isolated_free: frozenset[int] = frozenset()
     nodes_ok: Callable[[frozenset[int]], bool] | None = None
 
@@ -101,8 +102,9 @@ class Oracle:
     def _limit(self) -> int:
         if self.q.wishes.limit != "fewest":
             return 1 if self.q.wishes.limit == "one" else 10**6
-        idle = self._filter(set(self.usable))
+        idle = self._filter(set(self.usable) - self.q.reserved)
         if self.q.wishes.cores == "isolate":
+            idle = {cpu for cpu in idle if not self._threads(cpu) & self.q.reserved}
             idle = {cpu for cpu in idle if cpu == min(self._threads(cpu) & idle)}
         if self.q.wishes.cores == "require-full":
             idle = {cpu for cpu in idle if self._threads(cpu) <= idle and self._together(cpu)}

@@ -34,6 +34,7 @@ def _asked(question: Question) -> Choice | Shortfall:
         others=CpuSet(question.others).mask,
         base=CpuSet(question.base).mask,
         usable=None if question.usable is None else CpuSet(question.usable).mask,
+        reserved=CpuSet(question.reserved).mask,
         isolated_free=CpuSet(question.isolated_free).mask,
         nodes_ok=by_mask,
         budget=10**6,
@@ -140,6 +141,7 @@ def questions(draw: st.DrawFn) -> Question:
         others=frozenset(draw(masks(host, mostly=False))) if draw(st.booleans()) else frozenset(),
         base=base,
         usable=frozenset(draw(masks(host)) | CpuSet(free)) if draw(st.booleans()) else None,
+        reserved=frozenset(draw(masks(host, mostly=False))) - free - set_aside if draw(st.booleans()) else frozenset(),
         isolated_free=set_aside,
         nodes_ok=(lambda nodes: needed <= nodes) if draw(st.booleans()) else None,
     )
