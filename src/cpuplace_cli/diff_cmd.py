@@ -139,7 +139,9 @@ def _kind(one: Change) -> str:
         return "went"
     if one.before.kind is not one.after.kind:
         return "changed"
-    return "moved" if one.before.cpus != one.after.cpus else "rebound"
+    if one.before.cpus != one.after.cpus:
+        return "moved"
+    return "rebound" if one.before.mems != one.after.mems else "changed"
 
 
 def _words(one: Change, host: Topology) -> str:
@@ -149,14 +151,16 @@ def _words(one: Change, host: Topology) -> str:
         held = was or now
         return who if held is None else f"{who}: {_where(held, host)}"
     if was.kind is now.kind and was.cpus == now.cpus:
-        return f"{who}: memory of {_mems(was)} before, of {_mems(now)} now{_withheld(was, now)}"
+        return f"{who}: {', '.join(_besides(was, now))}"
     return f"{who} from {_where(was, host)} to {_where(now, host)}"
 
 
-def _withheld(was: Holding, now: Holding) -> str:
-    if was.withheld == now.withheld:
-        return ""
-    return f", withheld {was.withheld or 'none'} before, {now.withheld or 'none'} now"
+def _besides(was: Holding, now: Holding) -> Iterator[str]:
+    """What differs besides the CPUs."""
+    if was.mems != now.mems:
+        yield f"memory of {_mems(was)} before, of {_mems(now)} now"
+    if was.withheld != now.withheld:
+        yield f"withheld {was.withheld or 'none'} before, {now.withheld or 'none'} now"
 
 
 def _mems(one: Holding) -> str:
