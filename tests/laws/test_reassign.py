@@ -23,6 +23,13 @@ PLENTY = 10**7
 """A search budget that is never spent."""
 
 
+REGULAR = (
+    cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2),
+    cp.Topology.uniform(packages=2, l3_per_node=2, cores_per_l3=2),
+    cp.Topology.uniform(packages=2, nodes_per_package=2, cores_per_l3=2, distances=(10, 12, 32)),
+)
+
+
 @st.composite
 def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
     reserved = draw(st.sets(st.sampled_from(sorted(host.online)), max_size=1)) if draw(st.booleans()) else set()
@@ -39,13 +46,14 @@ def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
 @st.composite
 def crowds(draw: st.DrawFn, *, most: int = 4) -> cp.HostState:
     """A host of at most 8 CPUs, most of it taken by integer containers; some wish, some forbid, some never move."""
-    host = draw(hosts(max_cpus=8, offline=False))
+    host = draw(st.one_of(hosts(max_cpus=8, offline=False), st.sampled_from(REGULAR)))
     state = cp.HostState.empty(host, draw(policies(host)))
     for number in range(draw(st.integers(1, most))):
-        wishes = draw(st.sampled_from(WISHES)) if draw(st.integers(0, 2)) == 0 else cp.Wishes()
+        wishes = draw(st.sampled_from(WISHES))
         if draw(st.integers(0, 9)) == 0:
             wishes = evolve(wishes, move="never")
-        forbid = draw(few_cpus) if draw(st.integers(0, 3)) == 0 else cp.CpuSet()
+        most_of_it = st.sets(st.sampled_from(sorted(host.online)), min_size=min(4, len(host.online))).map(cp.CpuSet)
+        forbid = draw(most_of_it) if draw(st.integers(0, 3)) == 0 else cp.CpuSet()
         count = draw(st.integers(1, 3))
         request = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid)
         state = taken_over(state, request)
@@ -67,8 +75,8 @@ def conflicts(draw: st.DrawFn) -> tuple[cp.HostState, cp.ContainerRequest]:
     state = draw(crowds())
     held = sorted(state.exclusive)
     most = sorted(state.usable - state.reserved) or sorted(state.usable)
-    cpus = set(draw(st.sets(st.sampled_from(most), max_size=2)))
-    cpus |= {draw(st.sampled_from(held))} if held else {draw(st.sampled_from(most))}
+    cpus = draw(st.sets(st.sampled_from(held or most), min_size=1, max_size=3))
+    cpus |= draw(st.sets(st.sampled_from(most), max_size=1))
     return state, cp.ContainerRequest.pinned("pin", cp.CpuSet(cpus), exclusive=draw(st.booleans()))
 
 

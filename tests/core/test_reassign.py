@@ -1,0 +1,111 @@
+"""Reassignment by example: what is kept, who else moves, what a budget that ends early leaves."""
+
+from attrs import evolve
+
+import cpuplace as cp
+from cpuplace.ordering import ordered
+from cpuplace.reassign import Cleared, clear
+from cpuplace.state import replaced
+
+TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+ONE_NODE = cp.Wishes(numa="require-one")
+
+
+def integer(key: str, count: int, wishes: cp.Wishes | None = None, **more: object) -> cp.ContainerRequest:
+    return cp.ContainerRequest.integer(key, count, wishes=wishes or cp.Wishes(), **more)  # type: ignore[arg-type]
+
+
+def pin(cpus: str, **more: object) -> cp.ContainerRequest:
+    return cp.ContainerRequest.pinned("p", cp.CpuSet.parse(cpus), exclusive=True, **more)  # type: ignore[arg-type]
+
+
+def put(*wanted: cp.ContainerRequest, host: cp.Topology = TINY, **policy: object) -> cp.HostState:
+    state = cp.HostState.empty(host, cp.Policy(**policy))  # type: ignore[arg-type]
+    for request in wanted:
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    return state
+
+
+def moved(answer: Cleared | cp.Refusal) -> dict[str, str]:
+    assert isinstance(answer, Cleared), answer
+    return {one.container_id: str(one.cpus) for one in answer.movers}
+
+
+def test_a_node_that_is_full_is_left_as_a_whole_where_one_node_is_required() -> None:
+    state = put(integer("a", 3, ONE_NODE), integer("b", 1))
+    assert moved(clear(state, pin("0"))) == {"a": "2-3,6"}
+
+
+def test_whole_cores_go_and_whole_cores_stay() -> None:
+    state = put(integer("a", 4, cp.Wishes(cores="require-full")))
+    assert moved(clear(state, pin("4"))) == {"a": "1-2,5-6"}
+
+
+def test_whole_cores_of_one_node_leave_it_together() -> None:
+    both = cp.Wishes(cores="require-full", numa="require-one")
+    state = put(integer("a", 4, both))
+    assert moved(clear(state, pin("4"))) == {"a": "2-3,6-7"}
+    two = cp.Topology.uniform(packages=2, cores_per_l3=3, threads_per_core=2)
+    state = put(integer("a", 6, both), host=two)
+    assert moved(clear(state, pin("0"))) == {"a": "3-5,9-11"}
+
+
+def test_others_move_only_when_there_is_no_answer_without_it() -> None:
+    only = cp.CpuSet.parse("2-3,6-7")
+    state = put(integer("a", 2, forbid=only), integer("b", 2), min_shared_cpus=0)
+    assert (str(state["a"].cpus), str(state["b"].cpus)) == ("0,4", "1,5")
+    assert moved(clear(state, pin("0"))) == {"a": "1,4", "b": "2,5"}
+
+
+def test_containers_stay_on_their_memory_when_they_can() -> None:
+    state = put(integer("a", 5), min_shared_cpus=0, memory_scope="exclusive")
+    assert state["a"].mems == cp.NodeSet([0, 1])
+    assert moved(clear(state, pin("2"))) == {"a": "0-1,4-6"}
+    assert moved(clear(put(integer("a", 2), memory_scope="exclusive"), pin("0"))) == {"a": "1,4"}
+
+
+def test_memory_that_all_movers_need_at_once() -> None:
+    host = cp.Topology.uniform(packages=2, cores_per_l3=4, memory_per_node=100)
+    state = put(integer("a", 2, memory_bytes=90), integer("c", 2, memory_bytes=90), host=host, memory_scope="exclusive")
+    assert state["a"].mems != state["c"].mems
+    pinned = cp.ContainerRequest.pinned("p", state["a"].cpus, exclusive=True, memory_bytes=5)
+    assert moved(clear(state, pinned)) == {"a": "2-3"}
+    each = [integer("a", 1, memory_bytes=50), integer("b", 1, memory_bytes=50), integer("c", 1, memory_bytes=40)]
+    state = put(*each, host=host, memory_scope="exclusive")
+    assert [str(state[key].mems) for key in "abc"] == ["0", "0", "1"]
+    refusal = clear(state, pin("0-3", memory_bytes=60))
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.missing == "no way is safe"
+    assert isinstance(cp.place(state, pin("0-3", memory_bytes=102)), cp.NotEnoughMemory)
+
+
+def test_a_budget_that_ends_leaves_the_best_so_far() -> None:
+    state = put(*(integer(f"c{n}", 2) for n in range(3)), min_shared_cpus=0, host=cp.Topology.uniform(cores_per_l3=12))
+    wide = pin("0-5")
+    for budget in range(1, 200, 7):
+        tight = cp.HostState.empty(state.topology, cp.Policy(min_shared_cpus=0, search_budget=budget))
+        for number in range(3):
+            tight = cp.apply(tight, cp.place(tight, integer(f"c{number}", 2)).unwrap())
+        answer = clear(tight, wide)
+        assert isinstance(answer, cp.SearchBudgetSpent) or set(moved(answer)) == {"c0", "c1", "c2"}
+
+
+def test_a_swap_goes_through_a_spare_cpu_or_is_no_legal_order() -> None:
+    before = put(integer("a", 3), integer("b", 3))
+    a, b = before["a"], before["b"]
+    after = replaced(before, *_swapped(a, b))
+    steps = ordered(before, after)
+    assert steps is None  # two spare CPUs are too few for three
+    assert ordered(before, after, one_step_per_container=True) is None
+    small = put(integer("a", 2), integer("b", 2), cp.ContainerRequest.shared("s"))
+    swapped = replaced(small, *_swapped(small["a"], small["b"]))
+    steps = ordered(small, swapped)
+    assert steps is not None
+    assert [(step.op.value, step.container_id) for step in steps] == [
+        ("narrow", "s"), ("move", "a"), ("move", "b"), ("move", "a"), ("widen", "s"),
+    ]  # fmt: skip
+    plan = cp.Plan(before=small, after=swapped)
+    assert [step.op.value for step in plan.undo(2).steps] == ["move", "widen"]
+
+
+def _swapped(a: cp.Assignment, b: cp.Assignment) -> tuple[cp.Assignment, cp.Assignment]:
+    return evolve(a, cpus=b.cpus), evolve(b, cpus=a.cpus)
