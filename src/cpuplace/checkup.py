@@ -55,8 +55,8 @@ def check_up(state: HostState, *, pool: CpuSet | None = None) -> Checkup:
     then overlap with others, or leave CPUs to nobody. The state itself need not be legal.
 
     >>> from cpuplace.topology import Topology
-    >>> check_up(HostState.empty(Topology.uniform(cores_per_l3=2)), pool=CpuSet([0])).findings[0].sentence
-    'CPUs 1 are in nobody\\'s set'
+    >>> check_up(HostState.empty(Topology.uniform(cores_per_l3=2)), pool=CpuSet([0])).findings[0].cpus
+    CpuSet('1')
     """
     found = [*_overlaps(state, pool), *_leaks(state, pool), *_absent(state, pool), *_promises(state)]
     return Checkup(findings=tuple(found), repair=synchronize(_readable(state), _observed(state)))

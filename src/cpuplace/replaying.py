@@ -84,7 +84,7 @@ def _about(event: Event) -> str | None:
             return request.container_id
         case Release(container_id=key) | Resize(container_id=key):
             return key
-        case Forget() | Hotplug() | Restart():
+        case _:
             return None
 
 
@@ -100,7 +100,7 @@ def _answer(state: HostState, event: Event) -> Plan | Refusal:
             return resize(state, _resized(state, key, count))
         case Hotplug():
             return _hotplug(state, event)
-        case Restart():
+        case _:
             return _restart(state, event)
 
 

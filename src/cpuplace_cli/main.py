@@ -1,8 +1,8 @@
 """The `cpuplace` command: finds the command, runs it, and turns what goes wrong into one line and an exit code.
 
-Exit codes: 0 all done, 1 something was refused, 2 bad input or bad usage; 130 after Ctrl-C, 141 when the reader of
-a pipe went away, 70 for a bug of ours. A command is one module with an App (see `command.py`), registered in one
-line of `COMMANDS`; it is imported when it is used, so that `--help` stays quick.
+Exit codes: 0 all done, 1 something was refused, wrong or different, 2 bad input or bad usage; 130 after Ctrl-C, 141
+when the reader of a pipe went away, 70 for a bug of ours. A command is one module with an App (see `command.py`),
+registered in one line of `COMMANDS`; it is imported when it is used, so that `--help` stays quick.
 """
 
 import os

@@ -10,7 +10,8 @@ from laws.worlds import few_cpus, requests
 
 NAMES = ("c0", "c1", "c2", "c3")
 names = st.sampled_from(NAMES)
-any_request = names.flatmap(requests)
+unmanaged = st.builds(cp.ContainerRequest.unmanaged, names, cpus=few_cpus)
+any_request = names.flatmap(requests) | unmanaged
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 
 expectations = st.builds(

@@ -170,7 +170,7 @@ def _seen(field: Field) -> Seen:
         container_id=read_text(field.need("id")),
         cpus=field.maybe("cpus", Field.cpus, NO_CPUS),
         mems=field.maybe("mems", read_nodes, None),
-        request=None if short else _short_request(field, pin="pin" in field.value),
+        request=None if short else _short_request(field, pin="pin" in field.value and "kind" not in field.value),
     )
 
 
@@ -248,26 +248,29 @@ def _said(event: Event) -> dict[str, Any]:
             return {"event": "resize", "id": key, "count": count}
         case Hotplug(cpus=cpus, online=online):
             return {"event": "online" if online else "offline", "cpus": str(cpus)}
-        case Restart(observed=observed, kept=kept):
-            runs = {} if observed is None else {"observed": [_seen_dict(one) for one in observed]}
-            return {"event": "restart"} | runs | nonempty(kept=kept)
+        case _:
+            runs = {} if event.observed is None else {"observed": [_seen_dict(one) for one in event.observed]}
+            return {"event": "restart"} | runs | nonempty(kept=event.kept)
 
 
 def _short_dict(request: ContainerRequest) -> dict[str, Any]:
     """The request without what goes without saying."""
-    said = request_dict(request)
+    said = _full_dict(request)
     obvious = {"pod": request.container_id, "name": request.container_id}
     if request.kind in (Kind.INTEGER, Kind.SHARED, Kind.PINNED):
         obvious["kind"] = request.kind.value
-    said = {key: value for key, value in said.items() if obvious.get(key) != value}
-    if request.kind is Kind.INTEGER:
-        said.pop("limit", None)
-        said |= {} if request.limit == request.count else {"limit": request.limit}
-    return said
+    if request.kind is Kind.INTEGER and request.limit == request.count:
+        del said["limit"]
+    return {key: value for key, value in said.items() if key not in obvious or obvious[key] != value}
+
+
+def _full_dict(request: ContainerRequest) -> dict[str, Any]:
+    """The request; an integer one without a limit says so, since its count goes for one otherwise."""
+    return request_dict(request) | ({"limit": request.limit} if request.kind is Kind.INTEGER else {})
 
 
 def _seen_dict(one: Seen) -> dict[str, Any]:
-    asked = {"id": one.container_id} if one.request is None else request_dict(one.request)
+    asked = {"id": one.container_id} if one.request is None else _full_dict(one.request)
     mems = {} if one.mems is None else {"mems": str(one.mems)}
     return asked | nonempty(cpus=str(one.cpus)) | mems
 

@@ -11,6 +11,7 @@ import cpuplace as cp
 from cpuplace.events import Happening, Hotplug, Resize, Restart, Seen, Start
 from cpuplace.formats import cpuplace_json
 from cpuplace.formats import events as events_format
+from cpuplace.formats.events import Recording
 from cpuplace.replaying import replay
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=4, name="box")
@@ -27,6 +28,27 @@ def test_what_goes_without_saying() -> None:
         cp.ContainerRequest.shared("b"),
         cp.ContainerRequest.pinned("c", cp.CpuSet([3]), exclusive=True),
     ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        cp.ContainerRequest.unmanaged("a", cpus=cp.CpuSet([1])),
+        cp.ContainerRequest.pinned("a", cp.CpuSet([1]), exclusive=False, pod="p"),
+        evolve(cp.ContainerRequest.integer("a", 2), limit=None),
+        cp.ContainerRequest.shared("a", namespace="shop"),
+    ],
+)
+def test_every_kind_is_read_back(request_: cp.ContainerRequest) -> None:
+    seen = Seen(container_id="a", request=request_)
+    recording = Recording(events=(Start(request=request_), Restart(observed=(seen,))))
+    assert events_format.parse(events_format.render(recording)) == recording
+
+
+def test_who_is_new_at_a_restart_says_what_it_asks_for() -> None:
+    new = Seen(container_id="a", cpus=cp.CpuSet([3, 5]), request=cp.ContainerRequest.integer("a", 2))
+    (outcome,) = replay(cp.HostState.empty(HOST), [Restart(observed=(new,))])
+    assert outcome.after["a"].cpus == cp.CpuSet([3, 5])
 
 
 def test_empty_lines_and_remarks_are_skipped_but_counted() -> None:
