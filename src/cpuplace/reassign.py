@@ -17,6 +17,7 @@ from cpuplace.state import Assignment, HostState
 
 Held = tuple[Assignment, ...]
 _NOBODY: Final[Held] = ()
+_NO_WAY: Final = "every way would leave too little pool or memory, or has no safe order of steps"
 
 
 class Cleared(NamedTuple):
@@ -83,7 +84,7 @@ class _Clearing:
                 break
         if self.purse.cut:
             return self._spent()
-        return self._impossible() if self._is_impossible(self.must) else self._no_move(self.must, "no way is safe")
+        return self._impossible() if self._is_impossible(self.must) else self._no_move(self.must, _NO_WAY)
 
     def _least(self, number: int) -> Cleared | None:
         """The best way on which so many of the others move too."""

@@ -74,7 +74,7 @@ def test_memory_that_all_movers_need_at_once() -> None:
     state = put(*each, host=host, memory_scope="exclusive")
     assert [str(state[key].mems) for key in "abc"] == ["0", "0", "1"]
     refusal = clear(state, pin("0-3", memory_bytes=60))
-    assert isinstance(refusal, cp.NoLegalMove) and refusal.missing == "no way is safe"
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.missing.startswith("every way would leave too little")
     assert isinstance(cp.place(state, pin("0-3", memory_bytes=102)), cp.NotEnoughMemory)
 
 
@@ -87,6 +87,32 @@ def test_a_budget_that_ends_leaves_the_best_so_far() -> None:
             tight = cp.apply(tight, cp.place(tight, integer(f"c{number}", 2)).unwrap())
         answer = clear(tight, wide)
         assert isinstance(answer, cp.SearchBudgetSpent) or set(moved(answer)) == {"c0", "c1", "c2"}
+
+
+def test_a_part_of_what_is_held_is_given_up_with_the_rest() -> None:
+    host = cp.Topology.uniform(packages=3, cores_per_l3=3)
+    state = put(integer("a", 4, cp.Wishes(numa="require-fewest")), integer("b", 2), host=host)
+    assert (str(state["a"].cpus), str(state["b"].cpus)) == ("0-3", "4-5")
+    assert moved(clear(state, pin("0"))) == {"a": "1-2,6-7"}
+
+
+def test_a_plan_without_a_safe_order_goes_through_the_common_part_or_straight() -> None:
+    full = put(integer("a", 3), integer("b", 3), integer("c", 2), min_shared_cpus=0)
+    around = replaced(full, *_swapped(full["a"], full["b"]))
+    assert ordered(full, around, allow_dip=True) is None
+    assert [step.op.value for step in cp.Plan(before=full, after=around).steps] == ["move", "move"]
+    a, c = full["a"], full["c"]
+    two = cp.CpuSet([a.cpus.min, c.cpus.min])
+    dipped = cp.Plan(before=full, after=replaced(full, evolve(a, cpus=a.cpus ^ two), evolve(c, cpus=c.cpus ^ two)))
+    assert ordered(full, dipped.after) is None
+    assert [step.op.value for step in dipped.steps] == ["narrow", "move", "widen"]
+
+
+def test_one_cycle_without_a_way_is_no_order_whichever_other_is_solved_first() -> None:
+    before = put(integer("c", 2), integer("d", 2), *(integer(key, 1) for key in "abe"))
+    one, two = _swapped(before["a"], before["b"]), _swapped(before["c"], before["d"])
+    assert len(before.free) == 1 and ordered(before, replaced(before, *one)) is not None
+    assert ordered(before, replaced(before, *one, *two)) is None
 
 
 def test_a_swap_goes_through_a_spare_cpu_or_is_no_legal_order() -> None:
@@ -109,3 +135,42 @@ def test_a_swap_goes_through_a_spare_cpu_or_is_no_legal_order() -> None:
 
 def _swapped(a: cp.Assignment, b: cp.Assignment) -> tuple[cp.Assignment, cp.Assignment]:
     return evolve(a, cpus=b.cpus), evolve(b, cpus=a.cpus)
+
+
+def test_memory_on_two_nodes_stays_on_both() -> None:
+    state = put(integer("b", 3), integer("c", 3), integer("a", 2), min_shared_cpus=0, memory_scope="exclusive")
+    assert str(state["a"].cpus) == "5,7"
+    for key in "bc":
+        state = cp.apply(state, cp.forget_pod(state, key))
+    assert moved(clear(state, pin("7"))) == {"a": "3,5"}
+
+
+def test_impossible_names_only_who_matters() -> None:
+    state = put(integer("a", 4, ONE_NODE), integer("b", 1))
+    refusal = clear(state, pin("0,3"))
+    assert isinstance(refusal, cp.Impossible) and refusal.holders == ("a",)
+
+
+def test_movers_that_forbid_different_cpus_or_stay_in_one_package() -> None:
+    wishes = cp.Wishes(package="require-one")
+    state = put(integer("a", 2, wishes, forbid=cp.CpuSet([2])), integer("b", 1, forbid=cp.CpuSet([3, 6])))
+    assert (str(state["a"].cpus), str(state["b"].cpus)) == ("3,7", "2")
+    assert moved(clear(state, pin("2,7"))) == {"a": "3,6", "b": "0"}
+
+
+def test_a_last_cpu_that_cannot_be_kept_is_given_up() -> None:
+    state = put(integer("a", 2, ONE_NODE), integer("b", 2), min_shared_cpus=0)
+    assert moved(clear(state, pin("0"))) == {"a": "2,6"}
+    state = put(integer("a", 3, ONE_NODE), integer("b", 1), search_budget=25)
+    assert isinstance(clear(state, pin("0")), (Cleared, cp.SearchBudgetSpent))
+
+
+def test_the_pool_keeps_a_cpu_for_everybody() -> None:
+    state = put(integer("a", 1, cp.Wishes(cores="isolate")), integer("b", 1), min_shared_cpus=5)
+    refusal = clear(state, cp.ContainerRequest.pinned("p", state["b"].cpus, exclusive=True))
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.holders == ("b",)
+    picky = cp.ContainerRequest.shared("s", forbid=cp.CpuSet.parse("0-2,4-7"))
+    state = put(integer("a", 2), picky)
+    assert moved(clear(state, pin("0,4"))) == {"a": "1,5"}
+    assert isinstance(cp.place(state, pin("0-1,4-5")), cp.Plan)
+    assert isinstance(cp.place(state, pin("0-2,4-6")), cp.Refusal)

@@ -1,7 +1,7 @@
 """Reassignment is the least there is: compared with exhaustive search on small crowded hosts."""
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 from attrs import evolve
 from hypothesis import given
@@ -11,6 +11,7 @@ import cpuplace as cp
 from cpuplace.ordering import ordered
 from cpuplace.preference import elements
 from cpuplace.reassign import Cleared, clear
+from cpuplace.reassign_match import assign
 from cpuplace.reassign_seat import SUMMED
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, replaced, with_owner
@@ -185,3 +186,16 @@ def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.Co
         for old, cpus, withheld in way
     ]
     assert (number, tuple(map(sum, zip(*costs, strict=True)))) == best
+
+
+@given(st.integers(1, 4), st.integers(0, 2), st.data())
+def test_assigning_is_the_least_of_all_permutations(rows: int, more: int, data: st.DataObject) -> None:
+    row = st.lists(st.integers(0, 9), min_size=rows + more, max_size=rows + more)
+    costs = data.draw(st.lists(row, min_size=rows, max_size=rows))
+    chosen = assign(costs)
+    assert len(set(chosen)) == rows
+    least = min(
+        sum(line[column] for line, column in zip(costs, some, strict=True))
+        for some in permutations(range(rows + more), rows)
+    )
+    assert sum(costs[number][column] for number, column in enumerate(chosen)) == least
