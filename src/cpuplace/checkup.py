@@ -72,7 +72,7 @@ def _overlaps(state: HostState, pool: CpuSet | None) -> Iterator[Finding]:
                 kind="overlap", sentence=f"CPUs {both} belong to two owners", cpus=both, containers=names, rule="I1"
             )
     for one in state.owners.values():
-        shared = one.cpus & (pool or NO_CPUS)
+        shared = one.cpus & (pool or NO_CPUS) if one.exclusive else NO_CPUS
         if shared:
             sentence = f"CPUs {shared} are its own and in the pool too"
             yield Finding(kind="overlap", sentence=sentence, cpus=shared, containers=(one.container_id,))
