@@ -75,7 +75,7 @@ class _Clearing:
         if not self._pool_suffices():
             return self._pool_exhausted()
         for number in range(len(self.others) + 1):
-            if number == 1 and self._is_impossible(self.must + self.others):
+            if number == 1 and self._is_impossible(self.must + self.others, self._purse()):
                 return self._impossible()
             found = self._least(number)
             if found is not None:
@@ -84,7 +84,8 @@ class _Clearing:
                 break
         if self.purse.cut:
             return self._spent()
-        return self._impossible() if self._is_impossible(self.must) else self._no_move(self.must, _NO_WAY)
+        proved = self._is_impossible(self.must, self._purse())
+        return self._impossible() if proved else self._no_move(self.must, _NO_WAY)
 
     def _least(self, number: int) -> Cleared | None:
         """The best way on which so many of the others move too."""
@@ -98,9 +99,8 @@ class _Clearing:
                 break
         return None if best is None else Cleared(best[1].moved(best[0].seats), not self.purse.cut)
 
-    def _is_impossible(self, held: Held, dropped: Held = ()) -> bool:
+    def _is_impossible(self, held: Held, purse: Purse, dropped: Held = ()) -> bool:
         """Whether it is proved that these have no room together, even on a host without the `dropped` ones."""
-        purse = self._purse()
         scene = Scene(_without(self.state, dropped), self.request, held)
         return not scene.has_room(purse) and not purse.cut
 
@@ -138,10 +138,10 @@ class _Clearing:
 
     def _impossible(self) -> Impossible:
         """Named are only those without whom it would be possible, as far as the budget allows to find out."""
-        core, dropped = self.must + self.others, _NOBODY
+        core, dropped, purse = self.must + self.others, _NOBODY, self._purse()
         for one in reversed(core):
             fewer = tuple(other for other in core if other is not one)
-            if self._is_impossible(fewer, (*dropped, one)):
+            if self._is_impossible(fewer, purse, (*dropped, one)):
                 core, dropped = fewer, (*dropped, one)
         said = ", ".join(f"{one.container_id} ({counted(len(one.cpus))}{_wishes(self.state, one)})" for one in core)
         return Impossible(
