@@ -126,7 +126,10 @@ def _event(number: int, field: Field) -> Event:
 
 
 def _start(field: Field, common: dict[str, Any]) -> Event:
-    return Start(request=_short_request(field, pin=field.value["event"] == "pin"), **common)
+    pin = field.value["event"] == "pin"
+    if pin:
+        field.need("pin")
+    return Start(request=_short_request(field, pin=pin), **common)
 
 
 def _short_request(field: Field, *, pin: bool) -> ContainerRequest:
@@ -255,7 +258,7 @@ def _said(event: Event) -> dict[str, Any]:
 
 def _short_dict(request: ContainerRequest) -> dict[str, Any]:
     """The request without what goes without saying."""
-    said = _full_dict(request)
+    said = _full_dict(request) | ({"pin": str(request.pin)} if request.kind in _PINS else {})
     obvious = {"pod": request.container_id, "name": request.container_id}
     if request.kind in (Kind.INTEGER, Kind.SHARED, Kind.PINNED):
         obvious["kind"] = request.kind.value

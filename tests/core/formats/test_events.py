@@ -79,6 +79,7 @@ BAD = {
     '{"event": "place", "id": "a", "kind": "integer"}': "asks for at least 1",
     '{"event": "place", "id": ""}': "a container needs an id",
     '{"event": "pin", "id": "a", "pin": "3", "kind": "shared"}': "at line 1.kind: a pin is pinned or pinned-shared",
+    '{"event": "pin", "id": "a"}': "at line 1: the field 'pin' is missing",
     '{"event": "offline", "cpus": "1-"}': "at line 1.cpus: ",
     '{"event": "restart", "observed": [{"id": "a", "mems": "x"}]}': "at line 1.observed[0].mems: ",
     '{"event": "restart", "observed": [{"id": "a", "held": "1"}]}': "unknown field 'held'",
