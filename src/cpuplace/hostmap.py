@@ -69,10 +69,7 @@ class HostMap:
     @cached_property
     def shells(self) -> tuple[tuple[int, ...], ...]:
         """For each node, at j the sum of its j smallest distances to others."""
-        rows = (
-            sorted(row[:rank] + row[rank + 1 :])
-            for rank, row in enumerate(self.distances)
-        )
+        rows = (sorted(row[:rank] + row[rank + 1 :]) for rank, row in enumerate(self.distances))
         return tuple(tuple(accumulate(row, initial=0)) for row in rows)
 
     @cached_property

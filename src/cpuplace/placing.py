@@ -155,10 +155,11 @@ def _place_pinned(state: HostState, request: ContainerRequest, _within: int) -> 
 def _place_shared(state: HostState, request: ContainerRequest, _within: int) -> Placed | Refusal:
     left = state.pool_mask & ~request.forbid.mask
     if not left:
+        apart = f" without the CPUs it forbids ({request.forbid})" if request.forbid else ""
         return PoolExhausted(
             container_id=request.container_id,
             rule="R5",
-            sentence=f"the pool ({state.pool or 'empty'}) without its forbidden CPUs ({request.forbid}) is empty",
+            sentence=f"would share the pool ({state.pool or 'empty'}){apart}, where no CPU is left for it",
             asked=1,
             fits=0,
         )
