@@ -1,6 +1,7 @@
 """A day in a minute: fill to 95 % with sizes 1-16, then 300 times one container ends and others take its place.
 
-One operation is a placement with its apply, or an end (release and forget_pod, each applied).
+One operation is a placement with its apply, a refusal (which also looks for what would have fitted), or an end (release
+and forget_pod, each applied).
 """
 
 from random import Random
@@ -16,14 +17,14 @@ FULL, FREES, ROUNDS = 0.95, 300, 20
 
 
 def refill(state: cp.HostState, random: Random, started: int) -> tuple[cp.HostState, int]:
-    """Start containers until 95 % is taken or the next is refused; returns how many have ever been started too."""
+    """Start containers until 95 % is taken or the next is refused; returns how often anything was asked so far too."""
     most = FULL * len(state.topology.online)
-    while len(state.exclusive) < most:
+    while state.integer.bit_count() < most:
         answer = cp.place(state, cp.ContainerRequest.integer(f"c{started}", random.randint(1, 16)))
+        started += 1
         if isinstance(answer, cp.Refusal):
             break
         state = cp.apply(state, answer)
-        started += 1
     return state, started
 
 
@@ -32,7 +33,7 @@ def churn(state: cp.HostState, seed: int) -> int:
     random = Random(seed)
     state, started = refill(state, random, 0)
     for _ in range(FREES):
-        state = gone(state, random.choice(list(state.assignments)))
+        state = gone(state, random.choice(list(state.owners)))
         state, started = refill(state, random, started)
     return started + FREES
 

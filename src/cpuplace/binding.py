@@ -15,12 +15,9 @@ UNKNOWN_MEMORY = 1 << 62
 
 def in_scope(state: HostState, request: ContainerRequest) -> bool:
     """True when the policy says anything about this container's memory."""
-    policy = state.policy
-    if policy.memory_policy == "none":
-        return False
     if request.kind is Kind.INTEGER:
-        return policy.memory_scope == "exclusive"
-    return request.kind in (Kind.PINNED, Kind.PINNED_SHARED)
+        return state.ground.binds_integer
+    return request.kind in (Kind.PINNED, Kind.PINNED_SHARED) and state.policy.memory_policy != "none"
 
 
 def bound_nodes(

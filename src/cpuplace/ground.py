@@ -63,6 +63,11 @@ class Ground:
         return self.usable & ~self.reserved & ~self.isolated
 
     @cached_property
+    def binds_integer(self) -> bool:
+        """True when the policy says anything about the memory of integer containers."""
+        return self.policy.memory_policy != "none" and self.policy.memory_scope == "exclusive"
+
+    @cached_property
     def node_masks(self) -> tuple[tuple[int, int], ...]:
         """(node id, CPUs that count for it) of every node with CPUs, in id order."""
         masks: dict[int, int] = {}

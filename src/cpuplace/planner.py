@@ -76,8 +76,7 @@ def forget_pod(state: HostState, pod: str) -> Plan:
     >>> forget_pod(HostState.empty(Topology.uniform()), "uid").is_empty
     True
     """
-    left = [one.request for one in state.owners.values() if one.request.pod == pod]
-    left += [request for request in state.shared.values() if request.pod == pod]
+    left = [state[key].request for (owner, _), key in state.by_name.items() if owner == pod]
     after = state
     for request in left:
         after = without(after, request.container_id)

@@ -75,7 +75,7 @@ class Remembered(NamedTuple):
     init: bool
 
 
-@frozen(slots=True, kw_only=True, hash=False, repr=False)
+@frozen(slots=True, hash=False, repr=False)
 class HostState:
     """Who holds what on one host. Start with `HostState.empty`, go on with `apply`.
 
@@ -256,21 +256,21 @@ def with_owner(state: HostState, assignment: Assignment) -> HostState:
     owned = state.owned | cpus if kind is Kind.PINNED else state.owned
     withheld = state.withheld_mask | assignment.withheld.mask
     told, apart = _told(state, integer | owned | withheld)
-    return HostState(
-        ground=state.ground,
-        version=state.version + 1,
-        owners=state.owners | {request.container_id: assignment},
-        shared=state.shared,
-        by_name=state.by_name | {name: request.container_id},
-        remembered=_less(state.remembered, name) if name in state.remembered else state.remembered,
-        integer=integer,
-        owned=owned,
-        lent=state.lent if kind in EXCLUSIVE_KINDS else state.lent | cpus,
-        withheld_mask=withheld,
-        told=told,
-        apart=apart,
-        picky=state.picky,
-        low_pool=state.low_pool,
+    return HostState(  # by position, in the order of the fields: this is the hot path
+        state.ground,
+        state.version + 1,
+        state.owners | {request.container_id: assignment},
+        state.shared,
+        state.by_name | {name: request.container_id},
+        _less(state.remembered, name) if name in state.remembered else state.remembered,
+        integer,
+        owned,
+        state.lent if kind in EXCLUSIVE_KINDS else state.lent | cpus,
+        withheld,
+        told,
+        apart,
+        state.picky,
+        state.low_pool,
     )
 
 
@@ -302,21 +302,21 @@ def without(state: HostState, container_id: str) -> HostState:
         owned, lent = _pins(owners)
     told, apart = _told(state, integer | owned | withheld)
     held = Remembered(gone.cpus.mask | gone.withheld.mask, gone.request.init)
-    return HostState(
-        ground=state.ground,
-        version=state.version + 1,
-        owners=owners,
-        shared=state.shared,
-        by_name=_less(state.by_name, name),
-        remembered=state.remembered | {name: held} if gone.exclusive else state.remembered,
-        integer=integer,
-        owned=owned,
-        lent=lent,
-        withheld_mask=withheld,
-        told=told,
-        apart=apart,
-        picky=state.picky,
-        low_pool=state.low_pool,
+    return HostState(  # by position, as above
+        state.ground,
+        state.version + 1,
+        owners,
+        state.shared,
+        _less(state.by_name, name),
+        state.remembered | {name: held} if gone.exclusive else state.remembered,
+        integer,
+        owned,
+        lent,
+        withheld,
+        told,
+        apart,
+        state.picky,
+        state.low_pool,
     )
 
 
