@@ -17,6 +17,8 @@ _SHARE: Final = 4
 """A cell but the last wraps when it takes more than this part of the width."""
 _NARROW: Final = 20
 """Columns that every cell may take."""
+_NARROWEST: Final = 12
+"""Columns below which no cell is squeezed, however narrow the terminal."""
 _PIECE: Final = re.compile(r"[^\s,/]*[,/]?\s*")
 
 
@@ -45,13 +47,22 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> li
     """
     titles = [cell(text, "dim") for text in head]
     most = max(_NARROW, width // _SHARE)
-    widths = [min(most, max(row[at].width for row in (titles, *rows))) for at in range(len(head) - 1)]
+    wished = [min(most, max(row[at].width for row in (titles, *rows))) for at in range(len(head) - 1)]
+    widths = _squeezed(wished, width - _GAP * (len(wished) - 1))
     room = width - sum(widths) - _GAP * len(widths)
     below = _below(titles, rows, widths, width)
     if room < _LEAST:
         return below
     beside = [line for row in (titles, *rows) for line in _row(row, [*widths, room])]
     return min(beside, below, key=len)
+
+
+def _squeezed(widths: list[int], room: int) -> list[int]:
+    """The widths, the widest made narrower until all fit into the room or none can be narrower."""
+    widths = list(widths)
+    while sum(widths) > room and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def _below(titles: Sequence[Cell], rows: Sequence[Sequence[Cell]], widths: Sequence[int], width: int) -> list[Line]:
