@@ -12,9 +12,10 @@ from cpuplace.ground import Ground
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.placing import Placed
 from cpuplace.request import Kind
-from cpuplace.state import Assignment, HostState, regrounded, replaced, with_low_pool
+from cpuplace.state import Assignment, HostState
 from cpuplace.task import siblings
 from cpuplace.topology import Topology
+from cpuplace.transitions import regrounded, replaced, with_low_pool
 
 
 def on_topology(state: HostState, topology: Topology) -> Placed:

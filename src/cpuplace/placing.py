@@ -13,7 +13,8 @@ from cpuplace.idset import CpuSet
 from cpuplace.pinning import pin, pin_notes
 from cpuplace.refusal import AlreadyPlaced, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
-from cpuplace.state import Assignment, HostState, replaced, with_owner, with_shared, without
+from cpuplace.state import Assignment, HostState
+from cpuplace.transitions import replaced, with_owner, with_shared, without
 from cpuplace.wishes import NO_WISHES
 
 EVERYWHERE = -1

@@ -9,9 +9,10 @@ from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
 from cpuplace.resizing import resized
-from cpuplace.state import HostState, without, without_memory_of
+from cpuplace.state import HostState
 from cpuplace.synchronizing import Observed, synchronized
 from cpuplace.topology import Topology
+from cpuplace.transitions import without, without_memory_of
 
 
 def place(state: HostState, request: ContainerRequest) -> Plan | Refusal:

@@ -40,7 +40,7 @@ def clear(state: HostState, request: ContainerRequest, *, one_step_per_container
     `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
     proved that the containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
 
-    >>> from cpuplace.state import with_owner
+    >>> from cpuplace.transitions import with_owner
     >>> from cpuplace.topology import Topology
     >>> state = HostState.empty(Topology.uniform(cores_per_l3=4, threads_per_core=2))
     >>> state = with_owner(state, Assignment(ContainerRequest.integer("a", 2), CpuSet([0, 4])))

@@ -10,7 +10,8 @@ from cpuplace.reassign_joint import Answer, Seats, solve
 from cpuplace.reassign_seat import Mover, Purse, Seat
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
-from cpuplace.state import Assignment, HostState, replaced, with_owner
+from cpuplace.state import Assignment, HostState
+from cpuplace.transitions import replaced, with_owner
 
 
 @frozen(slots=True)

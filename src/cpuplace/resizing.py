@@ -10,8 +10,9 @@ from cpuplace.idset import CpuSet
 from cpuplace.placing import Placed, placed
 from cpuplace.refusal import AlreadyPlaced, Refusal, UnknownContainer, WishUnmet
 from cpuplace.request import ContainerRequest, Kind
-from cpuplace.state import Assignment, HostState, with_owner, without
+from cpuplace.state import Assignment, HostState
 from cpuplace.task import siblings
+from cpuplace.transitions import with_owner, without
 
 _RESIZABLE = (Kind.INTEGER, Kind.SHARED)
 

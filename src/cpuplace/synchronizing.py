@@ -12,14 +12,8 @@ from cpuplace.pinning import pin_problem
 from cpuplace.refusal import BadPin
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
-from cpuplace.state import (
-    Assignment,
-    HostState,
-    Remembered,
-    with_low_pool,
-    with_owner,
-    with_shared,
-)
+from cpuplace.state import Assignment, HostState, Remembered
+from cpuplace.transitions import with_low_pool, with_owner, with_shared
 
 
 @frozen(slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from attrs import evolve
 import cpuplace as cp
 from cpuplace.ordering import ordered
 from cpuplace.reassign import Cleared, clear
-from cpuplace.state import replaced
+from cpuplace.transitions import replaced
 
 TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
 ONE_NODE = cp.Wishes(numa="require-one")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import cpuplace as cp
 from cpuplace.ordering import forced, ordered
-from cpuplace.state import replaced
+from cpuplace.transitions import replaced
 from laws.strategies import hosts
 from laws.worlds import few_cpus, requests
 

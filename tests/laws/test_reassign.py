@@ -14,7 +14,8 @@ from cpuplace.reassign import Cleared, clear
 from cpuplace.reassign_match import assign
 from cpuplace.reassign_seat import SUMMED
 from cpuplace.resolving import resolve
-from cpuplace.state import Assignment, replaced, with_owner
+from cpuplace.state import Assignment
+from cpuplace.transitions import replaced, with_owner
 from cpuplace.wishes import ResolvedWishes
 from laws.oracle import Oracle, Question
 from laws.strategies import hosts

@@ -15,8 +15,9 @@ from cpuplace.formats.state_container import read_text
 from cpuplace.idset import CpuSet
 from cpuplace.policy import Policy
 from cpuplace.request import ContainerRequest
-from cpuplace.state import Assignment, HostState, with_owner
+from cpuplace.state import Assignment, HostState
 from cpuplace.topology import Topology
+from cpuplace.transitions import with_owner
 
 _FIELDS: Final = ("policyName", "defaultCpuSet", "entries", "checksum")
 

@@ -18,8 +18,9 @@ from cpuplace.idset import CpuSet
 from cpuplace.invariants import violations
 from cpuplace.policy import Policy
 from cpuplace.request import ContainerRequest, Kind
-from cpuplace.state import Assignment, HostState, Remembered, with_owner, with_shared
+from cpuplace.state import Assignment, HostState, Remembered
 from cpuplace.topology import Topology
+from cpuplace.transitions import with_owner, with_shared
 
 VERSION: Final = 1
 _SHAPE: Final[Mapping[str, str]] = {
