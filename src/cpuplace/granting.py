@@ -73,10 +73,10 @@ def grant(state: HostState, request: ContainerRequest, within: int = -1) -> Gran
     if state.remembered:
         again = _again(state, request, ask)
         if again is not None:
-            return Granted(_assignment(state, request, ask, again, "R8"), True)
+            return Granted(assignment_of(state, request, ask, again, "R8"), True)
     found = find(state, ask)
     if isinstance(found, Choice):
-        return Granted(_assignment(state, request, ask, found, "R4"), found.optimal)
+        return Granted(assignment_of(state, request, ask, found, "R4"), found.optimal)
     return refusal_of(state, request, ask, found)
 
 
@@ -204,13 +204,12 @@ def starving(state: HostState, taken: int) -> Starved | None:
         return None
     if left.bit_count() < state.ground.policy.min_shared_cpus:
         return Starved(())
-    if state.shared and not left:
-        return Starved(tuple(state.shared))
-    hungry = tuple(key for key in state.picky if not left & ~state.shared[key].forbid.mask)
+    hungry = state.hungry(left)
     return Starved(hungry) if hungry else None
 
 
-def _assignment(state: HostState, request: ContainerRequest, ask: Ask, found: Choice, rule: str) -> Assignment:
+def assignment_of(state: HostState, request: ContainerRequest, ask: Ask, found: Choice, rule: str) -> Assignment:
+    """What an integer container holds that is given this choice: its memory nodes, and the choice as its baseline."""
     cpus = CpuSet.from_mask(found.mask)
     mems, preferred = bound_nodes(state, request, found.mask, ask.wishes)
     withheld = CpuSet.from_mask(found.withheld) if found.withheld else NO_CPUS

@@ -5,9 +5,8 @@ from functools import partial
 
 from attrs import evolve
 
-from cpuplace.binding import bound_nodes
 from cpuplace.candidates import Choice
-from cpuplace.granting import Ask, ask_of, counted, find, search
+from cpuplace.granting import Ask, ask_of, assignment_of, counted, find, search
 from cpuplace.ground import Ground
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.placing import Placed
@@ -41,8 +40,11 @@ def degradations(state: HostState) -> tuple[str, ...]:
     if not state.low_pool:
         return tuple(said)
     pool = state.pool_mask
-    hungry = [key for key in state.picky if not pool & ~state.shared[key].forbid.mask]
-    said += [f"{key}: no CPU of the pool is left that it does not forbid, it keeps {state[key].cpus}" for key in hungry]
+    said += [
+        f"{key}: no CPU of the pool is left that it does not forbid, it keeps {state[key].cpus}"
+        for key in state.hungry(pool)
+        if key in state.picky
+    ]
     if pool.bit_count() < max(state.policy.min_shared_cpus, bool(state.shared)):
         said.append(f"the pool has only {counted(pool.bit_count())}")
     return tuple(said)
@@ -70,9 +72,7 @@ def _regranted(alone: HostState, ask: Ask, one: Assignment) -> Assignment:
     if found is None:
         unmet = _short(len(left), ask.wanted) if len(left) < ask.wanted else "its hard wishes cannot be had any more"
         return evolve(one, cpus=left or one.cpus, withheld=one.withheld & alone.usable, degraded=unmet)
-    cpus, withheld = CpuSet.from_mask(found.mask), CpuSet.from_mask(found.withheld)
-    mems, preferred = bound_nodes(alone, one.request, found.mask, ask.wishes)
-    return evolve(one, cpus=cpus, withheld=withheld, mems=mems, preferred=preferred, rule="R11", degraded=short)
+    return evolve(assignment_of(alone, one.request, ask, found, "R11"), baseline=one.baseline, degraded=short)
 
 
 def as_many_as_possible(state: HostState, ask: Ask, has: CpuSet) -> tuple[Choice | None, str]:

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from cpuplace.binding import bound_nodes
+from attrs import evolve
+
 from cpuplace.candidates import Choice
 from cpuplace.explaining import explain_fixed
-from cpuplace.granting import Ask, ask_of, counted, find, refusal_of, search
-from cpuplace.idset import CpuSet
+from cpuplace.granting import Ask, ask_of, assignment_of, counted, find, refusal_of, search
 from cpuplace.placing import Placed, placed
 from cpuplace.refusal import AlreadyPlaced, Refusal, UnknownContainer, WishUnmet
 from cpuplace.request import ContainerRequest, Kind
@@ -60,18 +60,8 @@ def _recounted(state: HostState, held: Assignment, request: ContainerRequest) ->
         found = search(alone, ask)
     if not isinstance(found, Choice):
         return refusal_of(alone, request, ask, found)
-    cpus, withheld = CpuSet.from_mask(found.mask), CpuSet.from_mask(found.withheld)
-    mems, preferred = bound_nodes(state, request, found.mask, ask.wishes)
-    assignment = Assignment(
-        request=request,
-        cpus=cpus,
-        mems=mems,
-        withheld=withheld,
-        baseline=held.baseline,
-        preferred=preferred,
-        rule="R10",
-    )
-    said = partial(explain_fixed, request.container_id, "R10", f"resized from {held.cpus} to {cpus}")
+    assignment = evolve(assignment_of(state, request, ask, found, "R10"), baseline=held.baseline)
+    said = partial(explain_fixed, request.container_id, "R10", f"resized from {held.cpus} to {assignment.cpus}")
     return Placed(with_owner(alone, assignment), request.notes, found.optimal, (said,))
 
 

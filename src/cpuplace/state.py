@@ -209,6 +209,12 @@ class HostState:
         alone = self.apart.get(request.container_id)
         return self.told & ~request.forbid.mask if alone is None else alone
 
+    def hungry(self, pool: int) -> tuple[str, ...]:
+        """The shared containers that such a pool, a mask, would leave without a CPU they do not forbid."""
+        if self.shared and not pool:
+            return tuple(self.shared)
+        return tuple([key for key in self.picky if not pool & ~self.shared[key].forbid.mask])
+
     def _shared_assignment(self, request: ContainerRequest) -> Assignment:
         return Assignment(request, CpuSet.from_mask(self.shared_mask(request)))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from attrs import evolve, field, frozen
 
 from cpuplace.binding import bound_nodes
-from cpuplace.granting import ask_of
+from cpuplace.granting import ask_of, assignment_of
 from cpuplace.hotplug import as_many_as_possible, degradations, exactly
 from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
 from cpuplace.pinning import pin_problem
@@ -117,20 +117,8 @@ class _Rebuilding:
             self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
             self._after = with_shared(self._after, evolve(request, kind=Kind.SHARED, count=0))
             return
-        cpus = CpuSet.from_mask(found.mask)
-        mems, preferred = bound_nodes(state, request, found.mask, ask.wishes)
-        self._add(
-            Assignment(
-                request=request,
-                cpus=cpus,
-                mems=mems,
-                withheld=CpuSet.from_mask(found.withheld),
-                baseline=self._baseline(one, cpus),
-                preferred=preferred,
-                rule="R9",
-                degraded=short,
-            )
-        )
+        held = assignment_of(state, request, ask, found, "R9")
+        self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)
@@ -155,9 +143,7 @@ class _Rebuilding:
         remembered = {name: held for name, held in (former.remembered | gone).items() if name not in running}
         pool, everywhere = self._after.pool_mask, former.topology.online
         hungry = {  # nobody is told of no CPU at all
-            key: (self._seen[key].cpus or everywhere).mask
-            for key, request in self._after.shared.items()
-            if not pool & ~request.forbid.mask
+            key: (self._seen[key].cpus or everywhere).mask for key in self._after.hungry(pool)
         }
         after = with_low_pool(evolve(self._after, remembered=remembered, told=pool, apart=hungry))
         same = evolve(after, version=former.version)

@@ -165,8 +165,7 @@ def _told(state: HostState, taken: int) -> tuple[int, dict[str, int]]:
         return state.told, state.apart
     if not pool:
         return state.told, state.apart
-    hungry = [state.shared[key] for key in state.picky if not pool & ~state.shared[key].forbid.mask]
-    return pool, {request.container_id: state.shared_mask(request) for request in hungry}
+    return pool, {key: state.shared_mask(state.shared[key]) for key in state.hungry(pool)}
 
 
 def _outside(state: HostState, pool: int) -> int:
@@ -188,6 +187,5 @@ def with_low_pool(state: HostState) -> HostState:
     """The state with `low_pool` as it is: true when R6 does not hold."""
     pool = state.pool_mask
     low = pool.bit_count() < min(state.policy.min_shared_cpus, state.ground.pool_base.bit_count())
-    low |= bool(state.shared) and not pool
-    low |= any(not pool & ~state.shared[key].forbid.mask for key in state.picky)
+    low |= bool(state.hungry(pool))
     return state if low == state.low_pool else evolve(state, low_pool=low)
