@@ -70,9 +70,9 @@ class StateDir:
         text = render(kept)
         name = None
         try:
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.path, prefix=".state.", delete=False) as file:
+            with tempfile.NamedTemporaryFile("wb", dir=self.path, prefix=".state.", delete=False) as file:
                 name = Path(file.name)
-                file.write(text)
+                file.write(text.encode())
                 file.flush()
                 os.fchmod(file.fileno(), 0o644)
                 os.fsync(file.fileno())

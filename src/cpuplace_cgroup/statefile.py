@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from cpuplace import BadInput, HostState, Topology
+from cpuplace import BadInput, HostState
 from cpuplace.formats import cpuplace_json
 from cpuplace.formats import state as state_format
 
@@ -28,6 +28,7 @@ class Kept:
 def render(kept: Kept) -> str:
     """The text; `parse` gives the same back.
 
+    >>> from cpuplace import Topology
     >>> print(render(Kept("/g", HostState.empty(Topology.uniform())))[:30])
     {"cpuplace": 1, "root": "/g",
     """
