@@ -115,9 +115,8 @@ def test_a_torn_file_says_which_and_what_to_do(tmp_path: Path) -> None:
     there.file.write_bytes(there.file.read_bytes()[:-20])
     with pytest.raises(cp.BadInput) as raised:
         there.read()
-    assert str(raised.value) == (
-        f"{there.file}: its checksum is wrong: torn, or edited by hand (cpuplace ps --repair makes it anew from what runs)"
-    )
+    said = "its checksum is wrong: torn, or edited by hand (cpuplace ps --repair makes it anew from what runs)"
+    assert str(raised.value) == f"{there.file}: {said}"
 
 
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
