@@ -67,12 +67,16 @@ class View:
 
 @frozen(slots=True, kw_only=True)
 class ManagedHost:
-    """One root of groups on one host. `policy` None = the one that was kept, or the default on an idle host."""
+    """One root of groups on one host. `policy` None = the one that was kept, or the default on an idle host.
+
+    `patience`: seconds to wait for another command that is at work.
+    """
 
     host: Topology
     backend: CgroupBackend
     kept: StateDir = field(factory=StateDir)
     policy: Policy | None = None
+    patience: float = PATIENCE
 
     def look(self) -> View:
         """What is there, without a lock and without changing anything; BadInput when the state is torn."""
@@ -85,41 +89,41 @@ class ManagedHost:
         return View(state=acquainted(state, observation), observation=observation, runs=runs, news=tuple(news))
 
     @contextmanager
-    def alone(self, *, wait: float = PATIENCE) -> Iterator["Session"]:
+    def alone(self) -> Iterator["Session"]:
         """The state, with the lock held: nobody else decides meanwhile. What was left behind is tidied first.
 
-        Raises Locked after `wait` seconds, BadInput for a torn state or one of another root, NotCarriedOut when
+        Raises Locked when another command does not end, BadInput for a torn state or one of another root, NotCarriedOut when
         the groups cannot follow the host.
         """
-        with self.kept.locked(wait=wait):
+        with self.kept.locked(wait=self.patience):
             observation = self.backend.observe()
             session = Session(self, self._known(observation), observation)
             session.tidy()
             yield session
 
     @contextmanager
-    def running(self, ask: Callable[["Session"], ContainerRequest], *, wait: float = PATIENCE) -> Iterator["Running"]:
+    def running(self, ask: Callable[["Session"], ContainerRequest]) -> Iterator["Running"]:
         """What a container holds, as long as the block lasts; then it is given back. `ask` makes its request.
 
         Raises Refused when it cannot have it, NotCarriedOut when the kernel does not take it. When processes are left
         in its group at the end, it stays with them: whichever command comes after they have ended gives it back.
         """
         with ExitStack() as stack:
-            with self.alone(wait=wait) as session:
+            with self.alone() as session:
                 request = ask(session)
                 plan = session.start(request)
                 stack.enter_context(self.kept.running(request.container_id))
                 run = Running(notes=[])
-                stack.callback(self._give_back, request.container_id, run, wait)
+                stack.callback(self._give_back, request.container_id, run)
                 session.carry_out(plan, strict=True)
                 run.held = session.state[request.container_id]
                 run.notes += [*session.notes, *plan.notes]
             yield run
 
-    def repair(self, *, wait: float = PATIENCE) -> tuple[Plan, Outcome, tuple[str, ...]]:
+    def repair(self) -> tuple[Plan, Outcome, tuple[str, ...]]:
         """Mend what differs: the plan, how it went, and what was noted. A state that cannot be read is made anew."""
         notes = []
-        with self.kept.locked(wait=wait):
+        with self.kept.locked(wait=self.patience):
             observation = self.backend.observe()
             try:
                 state = self._known(observation)
@@ -157,9 +161,9 @@ class ManagedHost:
             policy = evolve(policy, usable=usable & observation.cpus)
         return acquainted(HostState.empty(self.host, policy), observation)
 
-    def _give_back(self, container_id: str, run: "Running", wait: float) -> None:
+    def _give_back(self, container_id: str, run: "Running") -> None:
         run.notes.clear()
-        with self.kept.locked(wait=wait):
+        with self.kept.locked(wait=self.patience):
             observation = self.backend.observe()
             session = Session(self, self._known(observation), observation)
             session.give_back(container_id)

@@ -24,8 +24,8 @@ cpuplace apply pods.yaml
 cpuplace plan pods.yaml -o json > plan.json && cpuplace apply plan.json
 cpuplace apply pods.yaml --remove
 """,
-    notes="Makes one group a container, with its CPUs and memory nodes; what runs in it is up to you: write process ids "
-    "to its cgroup.procs. Every step is read back from the kernel; when one fails, all are taken back.\n"
+    notes="Makes one group a container, with its CPUs and memory nodes; what runs in it is up to you: write process "
+    "ids to its cgroup.procs. Every step is read back from the kernel; when one fails, all are taken back.\n"
     "Exit code 1 when something was refused or not carried out, 2 for bad input. Needs cgroup v2 and root, or a folder "
     "delegated to you (--root).",
 )

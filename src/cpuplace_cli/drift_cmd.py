@@ -24,8 +24,8 @@ cpuplace drift --repair
 cpuplace drift --watch 5 --repair
 """,
     notes="systemd, for one, sets cpusets back that it was not told of (daemon-reload). Looking needs no rights, "
-    "--repair needs root. Exit code 1 when something differs and was not mended, 2 for bad input; --watch goes on until "
-    "Ctrl-C.",
+    "--repair needs root. Exit code 1 when something differs and was not mended, 2 for bad input; --watch goes on "
+    "until Ctrl-C.",
 )
 
 
@@ -51,15 +51,15 @@ def drift(
 def _watch(managed: ManagedHost, seconds: float, repair: bool, output: str) -> int:
     """Never returns by itself; Ctrl-C is how it ends."""
     for found in watch(managed.backend, lambda: managed.look().state, seconds):
-        _told(managed, found, repair, output)
+        _told(managed, found, repair, output, lines=True)
         sys.stdout.flush()
     return 0
 
 
-def _told(managed: ManagedHost, found: Sequence[Drift], repair: bool, output: str) -> bool:
+def _told(managed: ManagedHost, found: Sequence[Drift], repair: bool, output: str, *, lines: bool = False) -> bool:
     """Print what differs; True when nothing does, or no longer."""
     if output == "json":
-        emit_json({"root": managed.backend.root, "drift": [one.to_dict() for one in found]})
+        emit_json({"root": managed.backend.root, "drift": [one.to_dict() for one in found]}, line=lines)
     else:
         emit("".join(f"{printable(str(one))}\n" for one in found) or "nothing differs\n")
     return not found or (repair and repaired(managed))

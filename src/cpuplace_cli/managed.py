@@ -10,6 +10,7 @@ from cpuplace_cgroup import CgroupBackend, check_host
 from cpuplace_cgroup.files import Files, KernelFiles
 from cpuplace_cgroup.managing import ManagedHost
 from cpuplace_cgroup.statedir import DEFAULT, VARIABLE, StateDir, default_path
+from cpuplace_cgroup.statedir import PATIENCE as PATIENCE
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.options import HostOption as HostOption
 from cpuplace_cli.situation import read_policy
@@ -41,4 +42,5 @@ def managed_host(
         backend=CgroupBackend(root, files=FILES),
         kept=StateDir(default_path() if state_dir is None else state_dir),
         policy=said,
+        patience=PATIENCE,
     )

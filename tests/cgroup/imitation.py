@@ -73,8 +73,9 @@ class FolderFiles(KernelFiles):
         for procs in top.rglob("cgroup.procs"):
             pids = procs.read_text().split()
             if str(pid) in pids:
-                procs.write_text("\n".join(one for one in pids if one != str(pid)))
-        file.write_text("\n".join([*file.read_text().split(), str(pid)]))
+                procs.write_text("".join(f"{one}\n" for one in pids if one != str(pid)))
+        with file.open("a") as inside:
+            inside.write(f"{pid}\n")
 
     def _settle(self, folder: Path) -> None:
         """The effective sets of a folder and those below it."""
