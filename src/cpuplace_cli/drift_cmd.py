@@ -52,7 +52,6 @@ def _watch(managed: ManagedHost, seconds: float, repair: bool, output: str) -> i
     """Never returns by itself; Ctrl-C is how it ends."""
     for found in watch(managed.backend, lambda: managed.look().state, seconds):
         _told(managed, found, repair, output, lines=True)
-        sys.stdout.flush()
     return 0
 
 
@@ -62,4 +61,5 @@ def _told(managed: ManagedHost, found: Sequence[Drift], repair: bool, output: st
         emit_json({"root": managed.backend.root, "drift": [one.to_dict() for one in found]}, line=lines)
     else:
         emit("".join(f"{printable(str(one))}\n" for one in found) or "nothing differs\n")
+    sys.stdout.flush()
     return not found or (repair and repaired(managed))
