@@ -75,11 +75,15 @@ def test_killed_at_any_write_and_mended_afterwards(world: World, data: st.DataOb
         with pytest.raises(Killed):
             backend(kernel).carry_out(world.plan)
     kernel.kill_at, kernel.dead = None, False
-    knows = data.draw(st.sampled_from([world.state, cp.HostState.empty(world.state.topology, world.state.policy)]))
-    after = mended(kernel, knows, world.asked)
+    remembers = data.draw(st.booleans())
+    knows = world.state if remembers else cp.HostState.empty(world.state.topology, world.state.policy)
+    asked = dict(world.asked)
+    if data.draw(st.booleans()) and "new" not in world.state:  # who died before it told anybody
+        asked.pop("new", None)
+    after = mended(kernel, knows, asked)
     assert cp.violations(after) == ()
     check_true(kernel, after)
-    assert mended(kernel, after, world.asked).version == after.version or after.policy.widen == "lazy"
+    assert mended(kernel, after, asked).version == after.version or after.policy.widen == "lazy"
 
 
 @given(worlds(), st.data())
@@ -112,9 +116,7 @@ def test_what_cannot_be_set_back_is_said(world: World, data: st.DataObject) -> N
     before = kernel.texts()
     outcome = backend(kernel).carry_out(world.plan)
     assert not outcome.ok
-    changed = {
-        key for key in before.keys() | kernel.texts().keys() if before.get(key) != kernel.texts().get(key)
-    }
+    changed = {key for key in before.keys() | kernel.texts().keys() if before.get(key) != kernel.texts().get(key)}
     for place in changed:
         assert any(f"/{place}" in one for one in outcome.not_restored), (place, str(outcome))
 

@@ -14,11 +14,12 @@ ROOT = f"{MOUNT}/cpuplace"
 
 @frozen(repr=False)
 class World:
-    """What is (`kernel`), what we think it is (`state`), and what shall be (`plan`)."""
+    """What is (`kernel`), what we think it is (`state`), and what shall be (`plan`); `born`: who came unseen."""
 
     state: cp.HostState
     plan: cp.Plan
     asked: dict[str, cp.ContainerRequest]
+    born: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         held = {key: (str(one.kind), str(one.cpus), one.mems) for key, one in self.state.assignments.items()}
@@ -33,6 +34,8 @@ class World:
             pids = (100 + number,) if key in self.plan.after else ()
             path = f"cpuplace/{folder_name(key)}"
             kernel.add(path, cpus=str(one.cpus), mems=str(one.mems or ""), pids=pids, ours=True)
+        for number, key in enumerate(self.born):
+            kernel.add(f"cpuplace/{key}", pids=(200 + number,))
         return kernel
 
 
@@ -60,7 +63,8 @@ def worlds(draw: st.DrawFn) -> World:
         new = [cp.Observed(request=draw(requests(f"new{n}"))) for n in range(draw(st.integers(0, 2)))]
         there = [cp.Observed(request=one.request, cpus=one.cpus, mems=one.mems) for one in state.assignments.values()]
         asked |= {one.request.container_id: one.request for one in new}
-        answer = cp.synchronize(state, [*there, *new])
+        born = tuple(one.request.container_id for one in new)
+        return World(state, cp.synchronize(state, [*there, *new]), asked, born)
     return World(state, answer if isinstance(answer, cp.Plan) else cp.release(state, key), asked)
 
 
@@ -70,7 +74,7 @@ def check_true(kernel: FakeKernel, state: cp.HostState) -> None:
     assert {one.container_id for one in seen} == set(state.assignments)
     for key, one in state.assignments.items():
         group = seen[key]
-        assert group.cpus == one.cpus
+        assert (group.cpus or group.effective_cpus) == one.cpus
         assert group.effective_cpus == one.cpus & state.topology.online or one.degraded
         if one.mems:
             assert group.mems == group.effective_mems == one.mems
@@ -79,8 +83,8 @@ def check_true(kernel: FakeKernel, state: cp.HostState) -> None:
 def mended(kernel: FakeKernel, state: cp.HostState, asked: dict[str, cp.ContainerRequest]) -> cp.HostState:
     """What a restarted process makes of what it finds; it remembers `state` and knows who was asked for."""
     ours = backend(kernel)
+    ours.sweep(asked)
     seen = ours.observe()
-    ours.sweep(())
     plan = cp.synchronize(state, observed(seen, {key: one for key, one in asked.items() if key in seen}))
     outcome = ours.carry_out(plan)
     assert outcome.ok, str(outcome)
