@@ -225,6 +225,8 @@ class FakeKernel:
         node.cpus = mask
 
     def _rmdir(self, place: str) -> None:
+        if place not in self.tree:
+            raise FileNotFoundError(errno.ENOENT, "")
         if self.tree[place].procs or self._children(place):
             raise OSError(errno.EBUSY, "")
         del self.tree[place]
