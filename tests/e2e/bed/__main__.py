@@ -62,7 +62,7 @@ def one(bed: Bed, asked: argparse.Namespace, kernel: Kernel) -> int:
         tree=asked.tree.resolve(),
         python=asked.python.absolute(),
         writable=[path.resolve() for path in asked.rw],
-        environment={"CPUPLACE_BED": bed.name},
+        environment={"CPUPLACE_BED": bed.name, "CPUPLACE_MODULES": str(kernel.folder / "lib" / "modules")},
     )
     for _ in range(2):
         start = time.monotonic()

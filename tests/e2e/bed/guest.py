@@ -70,9 +70,9 @@ def script(job: Job, modules: Sequence[Path]) -> str:
     """The whole script; the status of the command is its last word on the third serial port."""
     variables = {
         "PATH": f"{job.python.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        # Nothing is kept, so nothing is cached; what is written goes to memory.
+        # Nothing is kept, so nothing is cached. Plugins without use here only cost time, pytest-benchmark asks git.
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTEST_ADDOPTS": "-p no:cacheprovider --basetemp=/run/pytest",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:benchmark -p no:xdist -p no:pytest_cov --basetemp=/run/pytest",
         "HYPOTHESIS_PROFILE": "ci",
         **job.environment,
     }

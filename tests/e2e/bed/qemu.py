@@ -16,7 +16,7 @@ KERNEL_LINE: Final = (
     "console=ttyS0 quiet panic=-1 root=rootfs rootfstype=virtiofs rw mitigations=off nokaslr audit=0 no_timer_check"
     " tsc=reliable lpj=4000000 random.trust_cpu=on 8250.nr_uarts=4 nowatchdog rcupdate.rcu_expedited=1"
 )
-MODULES: Final = ("virtio_blk", "failover", "net_failover", "virtio_net")
+MODULES: Final = ("virtio_blk", "failover", "net_failover", "virtio_net", "vmxnet3")
 """Kernel modules that the devices need, in the order in which they load."""
 
 
@@ -57,8 +57,9 @@ def devices(work: Path) -> Iterator[str]:
     yield from ("-device", "nvme,drive=nvme,serial=e2e,bus=slot1.0,max_ioqpairs=16,msix_qsize=17")
     yield from ("-drive", "file=null-co://,if=none,id=disk,format=raw")
     yield from ("-device", "virtio-blk-pci,drive=disk,num-queues=8,bus=slot1.1")
-    yield from slots(node=0, bus=0x20, count=1)
+    yield from slots(node=0, bus=0x20, count=2)
     yield from ("-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,bus=slot0.0")
+    yield from ("-netdev", "user,id=wide,restrict=on", "-device", "vmxnet3,netdev=wide,bus=slot0.1")
 
 
 def slots(*, node: int, bus: int, count: int) -> Iterator[str]:

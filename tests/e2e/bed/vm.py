@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import guest, qemu, rootfs
+from . import bytecode, guest, qemu, rootfs
 from .beds import Bed
 from .guest import Job
 from .kernel import Kernel
@@ -18,6 +18,7 @@ from .trouble import Died
 
 def run(bed: Bed, job: Job, kernel: Kernel) -> int:
     """The exit status of the command; its output streams to standard output. Raises Died when the VM did not end well."""
+    bytecode.warm(job, bed.folder)
     with folder() as work:
         modules = kernel.modules("overlay", *(qemu.MODULES if bed.devices else ()))
         init = work / "init"
