@@ -52,14 +52,14 @@ def _of(one: Assignment, group: Group | None, observation: Observation) -> Itera
     if group is None:
         yield Drift(container_id=key, file="", should=str(one.cpus), now="", why="its group is gone")
         return
-    if group.cpus != one.cpus:
+    if group.cpus != one.cpus and (group.cpus or group.effective_cpus != one.cpus):  # none of its own: the parent's
         yield _drift(key, group, "cpuset.cpus", one.cpus, group.cpus, _who_wrote(group, bool(group.cpus)))
     elif group.effective_cpus != one.cpus:
         why = _why_not_effective(one, group, observation)
         yield _drift(key, group, "cpuset.cpus.effective", one.cpus, group.effective_cpus, why)
     if not one.mems:
         return
-    if group.mems != one.mems:
+    if group.mems != one.mems and (group.mems or group.effective_mems != one.mems):
         yield _drift(key, group, "cpuset.mems", one.mems, group.mems, _who_wrote(group, bool(group.mems)))
     elif group.effective_mems != one.mems:
         why = "its parent may use other memory nodes only"

@@ -19,7 +19,7 @@ class Group:
 
     `pids` are processes of it and of everything below it, threads where it is threaded. `partition` is the kernel's
     word ("member", "isolated", "root invalid (why)", "" when it has no such file). `made`: it is one of ours.
-    `path` is relative to the root of the observation; `pod`, `qos`, `runtime`, `unit` are "" when its name does not tell.
+    `path` is relative to the root of the observation; `pod`, `qos`, `runtime`, `unit` are "" when the name is silent.
     """
 
     container_id: str
@@ -45,7 +45,7 @@ class Group:
 
 @frozen(slots=True, kw_only=True)
 class Observation:
-    """The groups of a subtree that run something of their own, in path order; `cpus`, `mems` are what its root may use."""
+    """The groups of a subtree that are containers, in path order; `cpus`, `mems` are what its root may use."""
 
     root: str
     groups: tuple[Group, ...]

@@ -1,7 +1,8 @@
 """Names: what the path of a group says about it, in the layouts that Kubernetes, systemd and people use.
 
 kubepods by the cgroupfs driver:  kubepods[/burstable|/besteffort]/pod<uid>/<id>
-kubepods by the systemd driver:   kubepods.slice[/kubepods-burstable.slice]/kubepods-burstable-pod<uid, - as _>.slice/cri-containerd-<id>.scope
+kubepods by the systemd driver:   kubepods.slice[/kubepods-burstable.slice]/kubepods-burstable-pod<uid, - as _>.slice
+                                  with cri-containerd-<id>.scope, crio-<id>.scope, ... in it
 systemd:                          system.slice/nginx.service, user.slice/.../run-1.scope
 else:                             any folder; the ones that we make are named by the container id
 """
@@ -25,7 +26,7 @@ _MAX_NAME: Final = 255
 
 @frozen(slots=True, kw_only=True)
 class Name:
-    """What a path says: "" where it says nothing; `leaf` False when it only holds others (a slice, a pod, a QoS class)."""
+    """What a path says, "" where nothing; `leaf` False when it only holds others (a slice, a pod, a QoS class)."""
 
     container_id: str
     qos: Qos = ""

@@ -107,7 +107,7 @@ def pids_of(files: Files, place: str) -> tuple[int, ...]:
 
 
 def effective(files: Files, place: str) -> tuple[CpuSet, NodeSet]:
-    """The CPUs and memory nodes that hold for this folder: its own, or where cpuset is not enabled the next one's above."""
+    """The CPUs and memory nodes that hold for this folder; where cpuset is not enabled, the next one's above."""
     while place not in ("", "/"):
         cpus = text_of(files, f"{place}/cpuset.cpus.effective")
         if cpus:

@@ -18,7 +18,7 @@ WhenInvalid = Literal["member", "fail"]
 
 
 class Partitions:
-    """Makes (when `kind` is given) and ends partitions, by a journal. `fails`: what happens when the kernel means no."""
+    """Makes (when `kind` is given) and ends partitions, by a journal. `fails`: what to do when the kernel means no."""
 
     def __init__(self, ground: Ground, journal: Journal, kind: PartitionKind | None, fails: WhenInvalid) -> None:
         self._files, self._journal, self._root, self._mount = ground.files, journal, ground.root, ground.mount

@@ -13,7 +13,7 @@ _MEMS: Final = "cpuset.mems"
 
 @frozen(slots=True)
 class Write:
-    """One change: `file` is absolute, `text` what is written; for folders the file is `mkdir` or `rmdir`, the text ""."""
+    """One change: `file` is absolute, `text` what is written; of a folder the file is `mkdir` or `rmdir`, text ""."""
 
     container_id: str
     file: str
