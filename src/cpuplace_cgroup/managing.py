@@ -27,10 +27,12 @@ from cpuplace import (
 from cpuplace_cgroup.backend import CgroupBackend
 from cpuplace_cgroup.drift import Drift, drift, intruders
 from cpuplace_cgroup.group import Group, Observation, observed
+from cpuplace_cgroup.observing import effective, mount_of
 from cpuplace_cgroup.outcome import Outcome
 from cpuplace_cgroup.statedir import PATIENCE, StateDir
 from cpuplace_cgroup.statefile import Kept
 from cpuplace_cgroup.strangers import acquainted, check_agreement
+from cpuplace_cgroup.systemd import allowed_cpus_lines, systemd_runs
 
 
 class NotCarriedOut(CpuplaceError):  # noqa: N818
@@ -46,13 +48,14 @@ class View:
     """The host as it is now, beside what is kept of it; nothing was changed to see it.
 
     `runs`: container id -> the process that waits for it, 0 = that one has gone. `news`: what the next command that
-    changes something does first.
+    changes something does first. `keep_off`: what keeps systemd's units off exclusive CPUs, where they are not yet.
     """
 
     state: HostState
     observation: Observation
     runs: dict[str, int]
     news: tuple[str, ...] = ()
+    keep_off: tuple[str, ...] = ()
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -86,14 +89,21 @@ class ManagedHost:
         if state.topology != self.host:
             news.append("the host has changed (CPUs on- or offline): the groups follow")
             state = apply(state, change_topology(state, self.host))
-        return View(state=acquainted(state, observation), observation=observation, runs=runs, news=tuple(news))
+        state = acquainted(state, observation)
+        return View(
+            state=state,
+            observation=observation,
+            runs=runs,
+            news=tuple(news),
+            keep_off=_keep_off(self.backend, state),
+        )
 
     @contextmanager
     def alone(self) -> Iterator["Session"]:
         """The state, with the lock held: nobody else decides meanwhile. What was left behind is tidied first.
 
-        Raises Locked when another command does not end, BadInput for a torn state or one of another root, NotCarriedOut when
-        the groups cannot follow the host.
+        Raises Locked when another command does not end, BadInput for a torn state or one of another root,
+        NotCarriedOut when the groups cannot follow the host.
         """
         with self.kept.locked(wait=self.patience):
             observation = self.backend.observe()
@@ -265,6 +275,15 @@ class Session:
                 self.notes.append(f"{container_id}: kept, {outcome.failure}")
                 return
         self._managed.kept.ended(container_id)
+
+
+def _keep_off(backend: CgroupBackend, state: HostState) -> tuple[str, ...]:
+    """The commands for those of systemd's units that may run on exclusive CPUs now."""
+    if not systemd_runs():
+        return ()
+    taken, mount = state.exclusive | state.withheld, mount_of(backend.files, backend.root)
+    lines = [(line, line.split()[3]) for line in allowed_cpus_lines(state)]
+    return tuple(line for line, unit in lines if effective(backend.files, f"{mount}/{unit}")[0] & taken)
 
 
 def _abandoned(runs: dict[str, int], observation: Observation) -> list[str]:

@@ -43,15 +43,6 @@ def parse(text: bytes, *, source: str) -> Kept:
     return Kept(root, state_format.parse(body, cpuplace_json.parse(host, source=source), source=source))
 
 
-def is_kept(text: bytes) -> bool:
-    """True when this looks like such a text.
-
-    >>> is_kept(b'{"cpuplace": 1'), is_kept(b'{"schema": 1')
-    (True, False)
-    """
-    return text.startswith(b'{"cpuplace":')
-
-
 def body_of(text: bytes, *, source: str) -> bytes:
     """The state in it, as `--state` reads it; BadInput when it is torn."""
     return _checked(text, source)[2]

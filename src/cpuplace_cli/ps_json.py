@@ -20,6 +20,7 @@ def ps_data(view: View) -> dict[str, Any]:
         "intruders": [
             {"path": one.path, "cpus": str(one.effective_cpus), "pids": list(one.pids)} for one in view.intruders
         ],
+        "keep_off": list(view.keep_off),
         "notes": list(view.news),
     }
 

@@ -30,6 +30,7 @@ def ps_lines(view: View, width: int) -> Iterator[Line]:
         yield ()
     yield from titled("not as it should be", [str(one) for one in view.drift], width, mark=CROSS)
     yield from titled("may run on CPUs of others", [_intruder(one) for one in view.intruders], width, mark=CROSS)
+    yield from titled("what systemd starts may run on exclusive CPUs; this keeps it off", view.keep_off, width)
     yield from titled("notes", view.news, width)
     yield from render(drawing, width)
     yield ()

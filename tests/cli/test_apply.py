@@ -13,7 +13,9 @@ from cgroup.imitation import FolderFiles
 from cli.imitated import HOST, Imitated
 from cli.imitated import host as host
 from cli.manifests import pod
+from cpuplace_cgroup import managing
 from cpuplace_cli import managed
+from cpuplace_cli.main import main
 
 DB = '"cpuplace.dev/cores": "2-3"'
 PODS = pod("db", "2", annotations=DB) + pod("train", "4") + pod("web", "500m")
@@ -186,8 +188,6 @@ def test_no_cgroup_v2_is_said_with_what_to_do(host: Imitated, pods: str) -> None
 
 
 def plan(host: Imitated, pods: str, *more: str, capsys: pytest.CaptureFixture[str]) -> str:
-    from cpuplace_cli.main import main
-
     assert main(("plan", pods, "--host", str(host.host), *more)) == 0
     return capsys.readouterr().out
 
@@ -261,6 +261,32 @@ def test_ps_names_who_may_run_on_cpus_of_others(host: Imitated, pods: str) -> No
     files.write(f"{host.group('theirs')}/cgroup.procs", "1")
     assert "✗ theirs: 1 processes on 0-15" in host("ps")[1]
     assert host.data("ps")["intruders"] == [{"path": "theirs", "cpus": "0-15", "pids": [1]}]
+
+
+def test_ps_says_what_keeps_systemd_off(host: Imitated, pods: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host("apply", pods)
+    assert host.data("ps")["keep_off"] == []
+    monkeypatch.setattr(managing, "systemd_runs", lambda: True)
+    system = host.root.parent / "system.slice"
+    FolderFiles().make(str(system))
+    FolderFiles().write(f"{system}/cpuset.cpus", "4-7,10-15")
+    said = host.data("ps")["keep_off"]
+    assert said == [
+        "systemctl set-property --runtime user.slice AllowedCPUs=4-7,10-15",
+        "systemctl set-property --runtime init.scope AllowedCPUs=4-7,10-15",
+    ]
+    assert f"· {said[0]}\n" in host("ps", "--width", "120")[1]
+
+
+def test_other_commands_read_the_state_that_is_kept(host: Imitated, pods: str, tmp_path: Path) -> None:
+    host("apply", pods)
+    where = ("--host", str(host.host))
+    assert main(("topology", "--state", str(host.kept.file), *where)) == 0
+    assert main(("state", "check", str(host.kept.file), *where)) == 0
+    before = tmp_path / "before"
+    before.write_bytes(host.kept.file.read_bytes())
+    host("apply", pods, "--remove")
+    assert main(("diff", str(before), str(host.kept.file), *where)) == 1
 
 
 # --- drift ---------------------------------------------------------------------------------------
