@@ -1,7 +1,9 @@
 """`cpuplace run` on an imitated host: CPUs given, kept apart and given back, whatever ends the command or cpuplace."""
 
 import os
+import pty
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +17,7 @@ from cli.imitated import HOST, Imitated
 from cli.imitated import host as host
 from cpuplace_cgroup.lockfile import locked
 from cpuplace_cli import managed
+from cpuplace_cli.main import main
 
 HOST_WITHOUT = HOST.with_online(cp.CpuSet.parse("0-14"))
 ECHO = "echo $CPUPLACE_CPUS / $OMP_PLACES / $OMP_NUM_THREADS"
@@ -223,3 +226,33 @@ def test_one_waits_for_the_other_and_says_for_whom(host: Imitated, monkeypatch: 
         code, out, err = host("run", "--cpus", "1", "--", "true")
     assert (code, out) == (1, "")
     assert f"lock: another command is at work, process {os.getpid()} (" in err
+
+
+ALOOF = """
+import os, signal
+os.setpgid(0, 0)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print("ready", flush=True)
+print("told" if signal.sigtimedwait([signal.SIGINT], 1) else "not told", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("sh", "-c", "trap 'echo told; exit 4' INT; echo ready; while :; do sleep 0.05; done"), b"told"),
+        ((sys.executable, "-c", ALOOF), b"not told"),
+    ],
+)
+def test_what_the_terminal_sends_is_not_sent_twice(host: Imitated, command: tuple[str, ...], said: bytes) -> None:
+    """Ctrl-C reaches the whole process group, the command among it; one that left it is not meant."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os._exit(main(host.arguments("run", "--cpus", "1", "--", *command)))
+    with os.fdopen(terminal, "r+b", buffering=0) as there:
+        assert there.readline().strip() == b"ready"
+        there.write(b"\x03")
+        line = there.readline().strip().removeprefix(b"^C")
+        assert (line or there.readline().strip()) == said
+        os.waitpid(pid, 0)
+    assert dict(host.state().assignments) == {}
