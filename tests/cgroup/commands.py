@@ -4,9 +4,14 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from typing import IO
 
 from cpuplace_cli.main import main
+
+for _module in ("run_cmd", "apply_cmd", "ps_cmd", "ps_text", "drift_cmd", "hosts"):
+    import_module(f"cpuplace_cli.{_module}")  # here, so that no process does it again
+import_module("cpuplace_linux.read_host")
 
 
 class Command:
