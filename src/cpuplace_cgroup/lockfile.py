@@ -52,7 +52,8 @@ def _taken(path: Path, until: float) -> int:
 
 def _opened(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        # for its owner only: whoever can open it could hold it for ever
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         hint = "run as root, or say --state-dir" if isinstance(error, PermissionError) else ""
         raise BadInput(f"cannot be locked: {error.strerror}", source=str(path), hint=hint) from None

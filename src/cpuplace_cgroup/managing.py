@@ -47,8 +47,9 @@ class NotCarriedOut(CpuplaceError):  # noqa: N818
 class View:
     """The host as it is now, beside what is kept of it; nothing was changed to see it.
 
-    `runs`: container id -> the process that waits for it, 0 = that one has gone. `news`: what the next command that
-    changes something does first. `keep_off`: what keeps systemd's units off exclusive CPUs, where they are not yet.
+    `runs`: container id -> the process that waits for it, 0 = that one has gone, -1 = unknown. `news`: what the next
+    command that changes something does first. `keep_off`: commands that keep systemd's units off
+    exclusive CPUs, of those that are not yet.
     """
 
     state: HostState
@@ -259,10 +260,12 @@ class Session:
             plan = change_topology(self.state, managed.host)
             self.carry_out(plan, strict=True)
             self.notes += plan.notes
-        for key in _abandoned(managed.kept.runs(), self._observation):
+        abandoned = _abandoned(managed.kept.runs(), self._observation)
+        for key in abandoned:
             self.give_back(key)
             self.notes.append(f"{key}: its cpuplace run was killed, its CPUs are given back")
-        managed.backend.sweep(self.state.assignments)
+        if managed.backend.sweep(self.state.assignments) or abandoned:
+            self._observation = managed.backend.observe()
         if self.state is not before and managed.kept.file.exists():
             self.keep()
 

@@ -94,7 +94,7 @@ class StateDir:
         """Mark this process as the one that runs the container, as long as it lives; take it under the lock."""
         path = self._run_file(container_id)
         self._made(path.parent)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             os.ftruncate(handle, 0)
@@ -108,7 +108,7 @@ class StateDir:
         self._run_file(container_id).unlink(missing_ok=True)
 
     def runs(self) -> dict[str, int]:
-        """Container id -> the process that runs it, 0 when that has gone without a word."""
+        """Container id -> the process that runs it, 0 when that has gone without a word, -1 when we may not know."""
         try:
             names = sorted(path.name for path in (self.path / "runs").iterdir())
         except OSError:
@@ -122,7 +122,9 @@ class StateDir:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except OSError:
                     return int(file.read() or b"-1")
-        except (OSError, ValueError):
+        except (PermissionError, ValueError):
+            return -1
+        except OSError:
             pass
         return 0
 

@@ -38,7 +38,7 @@ def apply(
         Parameter(
             allow_leading_hyphen=True,
             help="Kubernetes manifests (YAML or JSON), folders of them, - for standard input; or one plan: what "
-            "plan -o json or --save-state wrote, as a .json file; it is carried out as it is, or not.",
+            "plan -o json printed or --save-state wrote; it is carried out as it is, or not.",
         ),
     ],
     remove: Annotated[bool, Parameter(negative="", help="Take the pods in these files away again.")] = False,

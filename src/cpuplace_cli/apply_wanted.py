@@ -65,7 +65,7 @@ def read_wanted(files: Sequence[str], host: Topology, *, remove: bool) -> Wanted
 def _plan_text(file: str) -> bytes | None:
     """The text of a plan or of a saved state, None for anything else."""
     path = Path(file)
-    if path.suffix != ".json" or not path.is_file():
+    if file == "-" or not path.is_file():
         return None
     text = path.read_bytes()
     return text if plan_format.is_plan(text) or state_format.is_state(text) else None

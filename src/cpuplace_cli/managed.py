@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from cpuplace.errors import BadInput
 from cpuplace.policy import Policy
 from cpuplace_cgroup import CgroupBackend, check_host
 from cpuplace_cgroup.files import Files, KernelFiles
@@ -35,6 +36,8 @@ def managed_host(
 
     `write` False: when they cannot even be looked at.
     """
+    if not root.startswith("/"):
+        raise BadInput("not an absolute path", source="--root", hint=ROOT)
     check_host(root, files=FILES, write=write)
     said: Policy | None = None if policy is None else read_policy(policy)
     return ManagedHost(

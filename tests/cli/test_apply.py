@@ -175,6 +175,12 @@ def test_another_root_needs_another_state_directory(host: Imitated, pods: str) -
     assert f"is about the groups below {former}, not {host.root}" in err
 
 
+def test_a_root_is_an_absolute_path(host: Imitated, pods: str) -> None:
+    host.root = Path("here")
+    code, _, err = host("apply", pods)
+    assert (code, err) == (2, "cpuplace: error: --root: not an absolute path (/sys/fs/cgroup/cpuplace)\n")
+
+
 def test_no_cgroup_v2_is_said_with_what_to_do(host: Imitated, pods: str) -> None:
     (host.root.parent / "cgroup.controllers").unlink()
     for command in (("apply", pods), ("run", "--cpus", "1", "--", "true"), ("ps",), ("drift",)):
@@ -195,7 +201,7 @@ def plan(host: Imitated, pods: str, *more: str, capsys: pytest.CaptureFixture[st
 def test_a_plan_is_carried_out_as_it_is(
     host: Imitated, pods: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    saved, printed = tmp_path / "saved.json", tmp_path / "plan.json"
+    saved, printed = tmp_path / "saved.json", tmp_path / "plan"
     printed.write_text(plan(host, pods, "-o", "json", "--save-state", str(saved), capsys=capsys))
     for file in (printed, saved):
         assert host("apply", str(file))[0] == 0

@@ -180,7 +180,7 @@ def test_a_killed_cpuplace_is_tidied_up_after(host: Imitated) -> None:
 def test_a_kill_before_the_state_was_written_leaves_an_empty_group_for_the_next(host: Imitated) -> None:
     host.ran("run", "--cpus", "1", "--", "true")
     FolderFiles().make(str(host.group("half")))
-    assert host.ran("run", "--cpus", "1", "--", "true") == (0, "")
+    assert host.ran("run", "--cpus", "1", "--name", "half", "--", "true") == (0, "")
     assert not host.group("half").exists()
 
 
