@@ -32,7 +32,7 @@ class Partitions:
             return now, ""
         if not now:
             return self._no(
-                key, file, "this kernel has no such file", "partitions need Linux 5.x or later with cgroup v2"
+                key, file, "there is no such file", "this kernel is too old for partitions", "use Linux 6.7"
             )
         self.end(key, place)
         try:
