@@ -8,6 +8,7 @@ cpuset.cpus.exclusive of every folder on the way. A partition's CPUs change only
 from typing import Literal
 
 from cpuplace import CpuSet
+from cpuplace.idset import NO_CPUS
 from cpuplace_cgroup.failure import CgroupFailed, Failure
 from cpuplace_cgroup.ground import Ground
 from cpuplace_cgroup.journal import Journal
@@ -41,7 +42,7 @@ class Partitions:
                 self._journal.write(key, f"{folder}/cpuset.cpus.exclusive", str(has | cpus))
             self._journal.write(key, file, kind)
         except CgroupFailed as failed:
-            self.end(key, place)
+            self.end(key, place, cpus)
             return self._no(key, file, failed.failure.said, failed.failure.meaning, failed.failure.advice)
         word = text_of(self._files, file)
         if word == kind:
@@ -56,12 +57,12 @@ class Partitions:
             raise CgroupFailed(failure)
         return f"member ({said})", f"{key} stays a member, exclusive only against what we manage: {failure}"
 
-    def end(self, key: str, place: str) -> None:
-        """Make it a member again, and give back what was exclusive for it on the way, from below."""
+    def end(self, key: str, place: str, also: CpuSet = NO_CPUS) -> None:
+        """Make it a member again, and give back what was exclusive for it on the way (and `also` these), from below."""
         file = f"{place}/cpuset.cpus.partition"
         if text_of(self._files, file) not in ("", "member"):
             self._journal.write(key, file, "member")
-        own = cpus_of(self._files, f"{place}/cpuset.cpus.exclusive")
+        own = cpus_of(self._files, f"{place}/cpuset.cpus.exclusive") | also
         if not own:
             return
         for folder in reversed(self._way(place)):

@@ -218,6 +218,10 @@ class FakeKernel:
         if mask >> self.known:
             raise OSError(errno.ERANGE, "")
         if name == "cpuset.cpus.exclusive":
+            place = next(key for key, one in self.tree.items() if one is node)
+            beside = [self.tree[one].cpus for one in self._children(self._parent(place)) if one != place]
+            if mask and any(cpus and not cpus & ~mask for cpus in beside):
+                raise OSError(errno.EINVAL, "")
             node.exclusive = mask
             return
         if not mask and node.cpus and node.procs:
