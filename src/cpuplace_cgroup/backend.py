@@ -12,6 +12,7 @@ from cpuplace_cgroup.files import Files, KernelFiles
 from cpuplace_cgroup.ground import Ground
 from cpuplace_cgroup.group import Observation, observed
 from cpuplace_cgroup.journal import Journal
+from cpuplace_cgroup.names import folder_name
 from cpuplace_cgroup.observing import mount_of, observe, where
 from cpuplace_cgroup.outcome import Outcome
 from cpuplace_cgroup.partitions import PartitionKind, Partitions, WhenInvalid
@@ -56,7 +57,7 @@ class CgroupBackend:
         Never raises for what the kernel says: the outcome tells. `apply` the plan only when it is `ok`. A signal that
         raises (Ctrl-C) takes everything back too; a kill leaves a prefix, which `synchronize` mends.
         """
-        ground = self._ground()
+        ground = self._ground(None if self.partition else [step.container_id for step in plan.steps])
         journal = Journal(self.files, self._systemd(ground.mount))
         partitions = Partitions(ground, journal, self.partition, self.partition_fails)
         return Carrying(ground, journal, partitions).outcome(plan)
@@ -76,7 +77,7 @@ class CgroupBackend:
 
     def path_of(self, container_id: str) -> str:
         """The folder of a container's group: where it is, or where it would be made."""
-        return self._ground().place_of(container_id)
+        return self._ground([container_id]).place_of(container_id)
 
     def enter(self, container_id: str, pid: int = 0) -> None:
         """Move a process (0 = this one) into a container's group; raises CgroupFailed."""
@@ -96,15 +97,22 @@ class CgroupBackend:
                     swept.append(group.container_id)
         return tuple(swept)
 
-    def _ground(self) -> Ground:
+    def _ground(self, containers: Collection[str] | None = None) -> Ground:
+        """What is needed for these containers (None = for all that there are)."""
         return Ground(
             files=self.files,
             root=self.root,
             mount=mount_of(self.files, self.root),
-            found=where(self.files, self.root),
+            found=self._found(containers),
             layout=self.layout,
             parents=self.parents,
         )
+
+    def _found(self, containers: Collection[str] | None) -> Mapping[str, str]:
+        """Where containers are; without a walk over everything when they are all where we would make them."""
+        ours = {key: self.layout.get(key) or folder_name(key) for key in containers or ()}
+        there = containers is not None and all(self.files.is_folder(f"{self.root}/{path}") for path in ours.values())
+        return ours if there else where(self.files, self.root)
 
     def _systemd(self, mount: str) -> Systemd:
         active = systemd_runs() if self.systemd is None else self.systemd

@@ -79,9 +79,12 @@ class Carrying:
             self._vanished[key] = None
 
     def _make(self, key: str, place: str) -> None:
-        for folder in [*self._ground.above(place), place]:
+        """From the top; the controller first, since only then shows whether the subtree is a threaded one."""
+        for folder in self._ground.above(place):
             if not self._files.is_folder(folder):
                 self._journal.make(key, folder)
+            self._journal.enable(key, folder)
+        self._journal.make(key, place)
 
     def _set(self, step: Step, place: str, held: Held) -> None:
         key = step.container_id

@@ -10,6 +10,7 @@ from cpuplace import HostState
 from cpuplace.request import Kind
 from cpuplace.state import Assignment
 from cpuplace_cgroup.group import Group, Observation
+from cpuplace_cgroup.partitions import PartitionKind
 
 
 @frozen(slots=True, kw_only=True)
@@ -33,21 +34,23 @@ class Drift:
         return asdict(self)
 
 
-def drift(state: HostState, observation: Observation) -> tuple[Drift, ...]:
+def drift(state: HostState, observation: Observation, *, partition: PartitionKind | None = None) -> tuple[Drift, ...]:
     """Every difference between what `state` says and what was observed, in the order of the state; pure.
 
-    Containers that are not managed have none. `cpuplace.synchronize` of the same observation makes the plan that mends
-    what can be mended.
+    Containers that are not managed have none. With `partition`, groups of exclusive ones should be that.
+    `cpuplace.synchronize` of the same observation makes the plan that mends what can be mended.
     """
     return tuple(
         found
         for key, one in state.assignments.items()
         if one.kind is not Kind.UNMANAGED
-        for found in _of(one, observation.get(key), observation)
+        for found in _of(one, observation.get(key), observation, partition)
     )
 
 
-def _of(one: Assignment, group: Group | None, observation: Observation) -> Iterator[Drift]:
+def _of(
+    one: Assignment, group: Group | None, observation: Observation, partition: PartitionKind | None
+) -> Iterator[Drift]:
     key = one.container_id
     if group is None:
         yield Drift(container_id=key, file="", should=str(one.cpus), now="", why="its group is gone")
@@ -57,6 +60,9 @@ def _of(one: Assignment, group: Group | None, observation: Observation) -> Itera
     elif group.effective_cpus != one.cpus:
         why = _why_not_effective(one, group, observation)
         yield _drift(key, group, "cpuset.cpus.effective", one.cpus, group.effective_cpus, why)
+    if partition and one.exclusive and group.partition != partition:
+        why = "the kernel has ended it: another group uses some of its CPUs" if " " in group.partition else "it is none"
+        yield _drift(key, group, "cpuset.cpus.partition", partition, group.partition, why)
     if not one.mems:
         return
     if group.mems != one.mems and (group.mems or group.effective_mems != one.mems):

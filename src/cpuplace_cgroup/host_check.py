@@ -37,7 +37,7 @@ def check_host(root: str = "/sys/fs/cgroup", *, files: Files | None = None, writ
 
 def _no_hierarchy(files: Files, root: str) -> BadInput:
     """Which of the ways of not being cgroup v2 this is."""
-    hint = "boot with systemd.unified_cgroup_hierarchy=1 (and without cgroup_no_v1); every current distribution does"
+    hint = "boot with systemd.unified_cgroup_hierarchy=1, as current distributions do by themselves"
     for place in _upwards(root):
         if files.is_folder(f"{place}/unified") and is_there(files, f"{place}/unified/cgroup.controllers"):
             return BadInput(
