@@ -7,6 +7,7 @@ from attrs import evolve
 
 from cpuplace.granting import counted
 from cpuplace.idset import CpuSet
+from cpuplace.ordering import ANY_NUMBER, Manner
 from cpuplace.reassign_joint import Answer
 from cpuplace.reassign_scene import Scene, in_the_way, may_move
 from cpuplace.reassign_seat import Purse
@@ -27,14 +28,14 @@ class Cleared(NamedTuple):
     optimal: bool
 
 
-def clear(state: HostState, request: ContainerRequest, *, one_step_per_container: bool = False) -> Cleared | Refusal:
+def clear(state: HostState, request: ContainerRequest, manner: Manner = ANY_NUMBER) -> Cleared | Refusal:
     """Where the integer containers on the CPUs of a pin go, or why they cannot go anywhere (R3).
 
     Of all ways, the least by: containers out of the way that move too, containers whose memory nodes change,
     containers moved, CPUs given up, sum of the movers' tuples before `node_leftover`; of equal ones that which the
     movers, in the order in which they came, would choose. A mover's tuple is that of `choose` in the host without all
     movers and without the pinned CPUs. Hard wishes, forbid lists and memory bind movers; the pool keeps its
-    floor (R6), and only ways with a safe order of steps count.
+    floor (R6), and only ways count that have a legal order of steps (`manner`: nobody has too few CPUs for a moment).
 
     Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes. Refusals:
     `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
@@ -48,14 +49,14 @@ def clear(state: HostState, request: ContainerRequest, *, one_step_per_container
     >>> found.movers[0].cpus
     CpuSet('1,4')
     """
-    return _Clearing(state, request, one_step_per_container).answer()
+    return _Clearing(state, request, manner).answer()
 
 
 class _Clearing:
     """One pin that is to be cleared: who is in the way, who else could move, what is left of the budget."""
 
-    def __init__(self, state: HostState, request: ContainerRequest, one_step: bool) -> None:
-        self.state, self.request, self.one_step = state, request, one_step
+    def __init__(self, state: HostState, request: ContainerRequest, manner: Manner) -> None:
+        self.state, self.request, self.manner = state, request, manner
         self.must = in_the_way(state, request)
         self.others = tuple(one for one in state.owners.values() if one not in self.must and may_move(state, one))
         self.purse = self._purse()
@@ -65,7 +66,7 @@ class _Clearing:
         return Purse(budget, budget)
 
     def _scene(self, held: Held) -> Scene:
-        return Scene(self.state, self.request, held, self.one_step)
+        return Scene(self.state, self.request, held, self.manner)
 
     def answer(self) -> Cleared | Refusal:
         """Without others first, then with one of them, with two, ..."""
@@ -85,7 +86,10 @@ class _Clearing:
         if self.purse.cut:
             return self._spent()
         proved = self._is_impossible(self.must, self._purse())
-        return self._impossible() if proved else self._no_move(self.must, _NO_WAY)
+        return self._impossible() if proved else self._no_move(self.must, self._no_way())
+
+    def _no_way(self) -> str:
+        return _NO_WAY if self.manner.once_from is None else f"{_NO_WAY} with one step per container"
 
     def _least(self, number: int) -> Cleared | None:
         """The best way on which so many of the others move too."""
