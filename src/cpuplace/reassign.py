@@ -85,7 +85,7 @@ class _Clearing:
                 break
         if self.purse.cut:
             return self._spent()
-        proved = self._is_impossible(self.must, self._purse())
+        proved = self._is_impossible(self.must + self.others, self._purse())
         return self._impossible() if proved else self._no_move(self.must, self._no_way())
 
     def _no_way(self) -> str:
