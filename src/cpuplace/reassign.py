@@ -95,13 +95,18 @@ class _Clearing:
         """The best way on which so many of the others move too."""
         best: tuple[Answer, Scene] | None = None
         for some in combinations(self.others, number):
-            scene = self._scene(self.must + some)
+            scene = self._scene(self._in_order(some))
             answer = scene.answer(self.purse)
-            if answer is not None and (best is None or answer.cost < best[0].cost):
+            if answer is not None and (best is None or answer < best[0]):
                 best = answer, scene
             if self.purse.empty:
                 break
         return None if best is None else Cleared(best[1].moved(best[0].seats), not self.purse.cut)
+
+    def _in_order(self, some: Held) -> Held:
+        """Who is in the way and some others, in the order in which they came."""
+        keys = {one.container_id for one in (*self.must, *some)}
+        return tuple(one for key, one in self.state.owners.items() if key in keys) if some else self.must
 
     def _is_impossible(self, held: Held, purse: Purse, dropped: Held = ()) -> bool:
         """Whether it is proved that these have no room together, even on a host without the `dropped` ones."""

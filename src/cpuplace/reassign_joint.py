@@ -4,9 +4,10 @@
         --a set of seats apart that is refused as a whole--> some mover does without one of its CPUs
         --apart and not refused--> the answer
 
-Each branch only takes CPUs away, so costs only grow: the branch of least cost is looked at first, and the first answer
-is the best. Before that, seats are given one mover after another; when that costs no more than the best seats of all
-do by themselves, it is the answer at once.
+Each branch only takes CPUs away, so costs only grow, and where no cost grows no mover's ids get lower: the branch of
+least (cost, ids of the first mover, of the second, ...) is looked at first, and the first answer is the best. Before
+that, seats are given one mover after another, in their order; when that costs no more than the best seats of all do by
+themselves, it is the answer at once: whoever comes first has its lowest ids.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,72 +24,78 @@ _BRANCH: Final = 5
 """What a branch counts for, in search nodes, besides the searches in it."""
 
 Seats = tuple[Seat, ...]
+Ids = tuple[tuple[int, ...], ...]
 
 
 class Answer(NamedTuple):
-    """Seats in the order of the movers, and their costs added up."""
+    """Seats in the order of the movers, their costs added up, and what decides between equal costs."""
 
     cost: Cost
+    ids: Ids
     seats: Seats
+
+    @staticmethod
+    def of(seats: Seats) -> "Answer":
+        """These seats as an answer; the lesser is the better."""
+        return Answer(added(seats), tuple([seat.ids for seat in seats]), seats)
 
 
 class Branch(NamedTuple):
     """What is known of a branch; compared from the left. `bans`: CPUs that each mover does without."""
 
-    cost: Cost
-    clashes: int
+    best: Answer
     number: int
     bans: tuple[int, ...]
-    seats: Seats
 
 
 def solve(movers: Sequence[Mover], purse: Purse, accept: Callable[[Seats], bool]) -> Answer | None:
-    """The answer of least cost that `accept` takes; None when there is none, or the purse is empty (`purse.cut`)."""
+    """The answer of least cost, then ids, that `accept` takes; None when there is none, or the purse is empty."""
     pairs = matched(movers)
     if pairs is not None and accept(pairs):
-        return Answer(added(pairs), pairs)
+        return Answer.of(pairs)
     first = _seats(movers, (0,) * len(movers))
     if first is None:
         return None
-    best = _one_by_one(movers, accept)
-    if best is not None and best.cost == added(first):
+    best, in_order = _one_by_one(movers, accept)
+    if best is not None and in_order and best.cost == added(first):
         return best
-    return _branched(movers, purse, accept, first, best)
+    return _branched(movers, purse, accept, Answer.of(first), best)
 
 
 def _branched(
-    movers: Sequence[Mover], purse: Purse, accept: Callable[[Seats], bool], first: Seats, best: Answer | None
+    movers: Sequence[Mover], purse: Purse, accept: Callable[[Seats], bool], first: Answer, best: Answer | None
 ) -> Answer | None:
     """Best first; every set of bans is looked at once."""
     bans = (0,) * len(movers)
-    todo, seen = [Branch(added(first), _clashes(first), 0, bans, first)], {bans}
+    todo, seen = [Branch(first, 0, bans)], {bans}
     while todo:
         branch = heappop(todo)
-        if best is not None and branch.cost >= best.cost:
+        if best is not None and branch.best >= best:
             return best
-        if not branch.clashes and accept(branch.seats):
-            return Answer(branch.cost, branch.seats)
+        clash = next(_clashing(branch.best.seats), None)
+        if clash is None and accept(branch.best.seats):
+            return branch.best
         purse.left -= _BRANCH
-        for bans in _children(branch):
+        for bans in _children(branch, clash):
             if purse.empty:
                 return best
             if bans not in seen:
                 seen.add(bans)
                 seats = _seats(movers, bans)
                 if seats is not None:
-                    heappush(todo, Branch(added(seats), _clashes(seats), len(seen), bans, seats))
+                    heappush(todo, Branch(Answer.of(seats), len(seen), bans))
     return best
 
 
-def _children(branch: Branch) -> Iterator[tuple[int, ...]]:
+def _children(branch: Branch, clash: tuple[int, int] | None) -> Iterator[tuple[int, ...]]:
     """Bans of which every other answer of this branch has at least one."""
-    clash = next(_clashing(branch.seats), None)
+    seats = branch.best.seats
     if clash is not None:
         a, b = clash
-        both = branch.seats[a].claim & branch.seats[b].claim
+        both = seats[a].claim & seats[b].claim
         yield from (_banned(branch.bans, one, both & -both) for one in clash)
         return
-    for number, seat in enumerate(branch.seats):
+    for number, seat in enumerate(seats):
         rest = seat.grant
         while rest:
             yield _banned(branch.bans, number, rest & -rest)
@@ -101,10 +108,6 @@ def _banned(bans: tuple[int, ...], number: int, cpu: int) -> tuple[int, ...]:
 
 def _clashing(seats: Seats) -> Iterator[tuple[int, int]]:
     return (pair for pair in combinations(range(len(seats)), 2) if seats[pair[0]].claim & seats[pair[1]].claim)
-
-
-def _clashes(seats: Seats) -> int:
-    return sum(1 for _ in _clashing(seats))
 
 
 def _seats(movers: Sequence[Mover], bans: tuple[int, ...]) -> Seats | None:
@@ -123,10 +126,10 @@ def added(seats: Seats) -> Cost:
     return tuple(map(sum, zip(*(seat.cost for seat in seats), strict=True)))
 
 
-def _one_by_one(movers: Sequence[Mover], accept: Callable[[Seats], bool]) -> Answer | None:
-    """A good answer soon: each takes the best that those before left."""
+def _one_by_one(movers: Sequence[Mover], accept: Callable[[Seats], bool]) -> tuple[Answer | None, bool]:
+    """A good answer soon, each takes the best that those before left; and whether that was in their own order."""
     order = list(range(len(movers)))
-    for _ in range(_RETRIES + 1):
+    for retry in range(_RETRIES + 1):
         seats: dict[int, Seat] = {}
         taken = 0
         for number in order:
@@ -137,5 +140,5 @@ def _one_by_one(movers: Sequence[Mover], accept: Callable[[Seats], bool]) -> Ans
             seats[number], taken = seat, taken | seat.claim
         else:
             found = tuple(seats[number] for number in range(len(movers)))
-            return Answer(added(found), found) if accept(found) else None
-    return None
+            return Answer.of(found) if accept(found) else None, retry == 0
+    return None, False

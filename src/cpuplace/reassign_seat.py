@@ -53,6 +53,11 @@ class Seat(NamedTuple):
         """What nobody else may hold."""
         return self.grant | self.withheld
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The CPUs, ascending: what decides between seats of equal cost."""
+        return ids_of(self.grant)
+
 
 @frozen(slots=True)
 class Mover:
@@ -74,7 +79,7 @@ class Mover:
         old, wanted = held.cpus.mask, len(held.cpus)
         ask = ask_of(lifted, held.request, wanted)
         task = compile_task(lifted.ground.host_map, ask.free, wanted, **given_of(lifted, ask))
-        return Mover(lifted, held, evolve(task, others=task.others & ~old), purse)
+        return Mover(lifted, held, evolve(task, others=task.others & ~old, fit=False), purse)
 
     @property
     def by_core(self) -> bool:
@@ -82,7 +87,7 @@ class Mover:
         return self.task.wishes.cores in ("isolate", "require-full")
 
     def best(self, ban: int) -> Seat | None:
-        """The seat of least cost without any CPU of `ban`; None when there is none, or the purse is empty."""
+        """The seat of least (cost, ids) without any CPU of `ban`; None when there is none, or the purse is empty."""
         lost = siblings(self.task.host, ban) if self.by_core else ban
         allowed = self.task.allowed & ~lost
         if allowed not in self._known:
