@@ -1,6 +1,7 @@
 """Reassigning: integer containers make way for pinned CPUs, as few and as little as possible (R3, SPEC section 4)."""
 
 from itertools import combinations
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from attrs import evolve
@@ -93,15 +94,21 @@ class _Clearing:
 
     def _least(self, number: int) -> Cleared | None:
         """The best way on which so many of the others move too."""
-        best: tuple[Answer, Scene] | None = None
+        best: list[tuple[Answer, Scene]] = []
         for some in combinations(self.others, number):
             scene = self._scene(self._in_order(some))
             answer = scene.answer(self.purse)
-            if answer is not None and (best is None or answer < best[0]):
-                best = answer, scene
+            if answer is not None and not (best and answer.cost > best[0][0].cost):
+                best = [found for found in best if found[0].cost == answer.cost] + [(answer, scene)]
             if self.purse.empty:
                 break
-        return None if best is None else Cleared(best[1].moved(best[0].seats), not self.purse.cut)
+        if not best:
+            return None
+        optimal = not self.purse.cut
+        if optimal:
+            best = [(scene.lowest(answer, self.purse), scene) for answer, scene in best]
+        answer, scene = min(best, key=itemgetter(0))
+        return Cleared(scene.moved(answer.seats), optimal)
 
     def _in_order(self, some: Held) -> Held:
         """Who is in the way and some others, in the order in which they came."""

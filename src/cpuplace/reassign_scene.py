@@ -6,7 +6,7 @@ from cpuplace.binding import bound_nodes, memory_limit
 from cpuplace.cpulist import ids_of
 from cpuplace.idset import CpuSet
 from cpuplace.ordering import ANY_NUMBER, Manner
-from cpuplace.reassign_joint import Answer, Seats, solve
+from cpuplace.reassign_joint import Answer, Seats, lowest, solve
 from cpuplace.reassign_seat import Mover, Purse, Seat
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
@@ -40,8 +40,16 @@ class Scene:
         )
 
     def answer(self, purse: Purse) -> Answer | None:
-        """The best legal seats."""
+        """Legal seats of least cost."""
         return self._solved(purse, legal=True)
+
+    def lowest(self, answer: Answer, purse: Purse) -> Answer:
+        """Of the legal seats that cost as much as those of an answer, the ones with the lowest ids."""
+        if answer.lowest:
+            return answer
+        lifted = self.lifted
+        movers = [Mover.of(lifted, one, purse, fit=False) for one in self.held]
+        return lowest(movers, purse, self.is_legal, answer)
 
     def has_room(self, purse: Purse) -> bool:
         """Whether there are seats apart for all, whether or not one can get there."""

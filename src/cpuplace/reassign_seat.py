@@ -74,12 +74,12 @@ class Mover:
     _known: dict[int, Seat | None] = field(factory=dict, eq=False, repr=False)
 
     @staticmethod
-    def of(lifted: HostState, held: Assignment, purse: Purse) -> "Mover":
-        """The choice of a container in a state that it is not part of."""
+    def of(lifted: HostState, held: Assignment, purse: Purse, *, fit: bool = True) -> "Mover":
+        """The choice of a container in a state that it is not part of; what costs the same by best `fit`, or by ids."""
         old, wanted = held.cpus.mask, len(held.cpus)
         ask = ask_of(lifted, held.request, wanted)
         task = compile_task(lifted.ground.host_map, ask.free, wanted, **given_of(lifted, ask))
-        return Mover(lifted, held, evolve(task, others=task.others & ~old, fit=False), purse)
+        return Mover(lifted, held, evolve(task, others=task.others & ~old, fit=fit), purse)
 
     @property
     def by_core(self) -> bool:
@@ -87,7 +87,7 @@ class Mover:
         return self.task.wishes.cores in ("isolate", "require-full")
 
     def best(self, ban: int) -> Seat | None:
-        """The seat of least (cost, ids) without any CPU of `ban`; None when there is none, or the purse is empty."""
+        """The seat of least cost without any CPU of `ban`; None when there is none, or the purse is empty."""
         lost = siblings(self.task.host, ban) if self.by_core else ban
         allowed = self.task.allowed & ~lost
         if allowed not in self._known:
