@@ -33,12 +33,14 @@ def clear(state: HostState, request: ContainerRequest, manner: Manner = ANY_NUMB
     """Where the integer containers on the CPUs of a pin go, or why they cannot go anywhere (R3).
 
     Of all ways, the least by: containers out of the way that move too, containers whose memory nodes change,
-    containers moved, CPUs given up, sum of the movers' tuples before `node_leftover`; of equal ones that which the
-    movers, in the order in which they came, would choose. A mover's tuple is that of `choose` in the host without all
-    movers and without the pinned CPUs. Hard wishes, forbid lists and memory bind movers; the pool keeps its
-    floor (R6), and only ways count that have a legal order of steps (`manner`: nobody has too few CPUs for a moment).
+    containers moved, CPUs given up, sum of the movers' tuples before `node_leftover`, then the ids: the movers in the
+    order in which they came, each its CPUs ascending, compared as tuples. A mover's tuple is that of `choose` in the
+    host without all movers and without the pinned CPUs. Hard wishes, forbid lists and memory bind movers; the pool
+    keeps its floor (R6), and only ways count that have a legal order of steps (`manner`: by default nobody has too few
+    CPUs for a moment).
 
-    Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes. Refusals:
+    Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes; `optimal` speaks of
+    all before the ids, which are looked for with what the least cost leaves of the budget. Refusals:
     `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
     proved that the containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
 
