@@ -39,9 +39,8 @@ def clear(state: HostState, request: ContainerRequest, manner: Manner = ANY_NUMB
     keeps its floor (R6), and only ways count that have a legal order of steps (`manner`: by default nobody has too few
     CPUs for a moment).
 
-    Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes; `optimal` speaks of
-    all before the ids, which are looked for with what the least cost leaves of the budget. Refusals:
-    `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
+    Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes; `optimal` speaks
+    of all before the ids, which are looked for with what the least cost leaves of the budget. Refusals: `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
     proved that the containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
 
     >>> from cpuplace.transitions import with_owner
