@@ -40,8 +40,9 @@ def clear(state: HostState, request: ContainerRequest, manner: Manner = ANY_NUMB
     CPUs for a moment).
 
     Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes; `optimal` speaks
-    of all before the ids, which are looked for with what the least cost leaves of the budget. Refusals: `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
-    proved that the containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
+    of all before the ids, which are looked for with what the least cost leaves of the budget. Refusals: `NoLegalMove`
+    when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is proved that the
+    containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
 
     >>> from cpuplace.transitions import with_owner
     >>> from cpuplace.topology import Topology
