@@ -5,8 +5,8 @@ from attrs import evolve, frozen
 from cpuplace.binding import bound_nodes, memory_limit
 from cpuplace.cpulist import ids_of
 from cpuplace.idset import CpuSet
-from cpuplace.ordering import ordered
-from cpuplace.reassign_joint import Answer, Seats, solve
+from cpuplace.ordering import ANY_NUMBER, Manner
+from cpuplace.reassign_joint import Answer, Seats, lowest, solve
 from cpuplace.reassign_seat import Mover, Purse, Seat
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
@@ -21,7 +21,7 @@ class Scene:
     state: HostState
     request: ContainerRequest
     held: tuple[Assignment, ...]
-    one_step: bool = False
+    manner: Manner = ANY_NUMBER
 
     @property
     def lifted(self) -> HostState:
@@ -40,8 +40,16 @@ class Scene:
         )
 
     def answer(self, purse: Purse) -> Answer | None:
-        """The best legal seats."""
+        """Legal seats of least cost."""
         return self._solved(purse, legal=True)
+
+    def lowest(self, answer: Answer, purse: Purse) -> Answer:
+        """Of the legal seats that cost as much as those of an answer, the ones with the lowest ids."""
+        if answer.lowest:
+            return answer
+        lifted = self.lifted
+        movers = [Mover.of(lifted, one, purse, fit=False) for one in self.held]
+        return lowest(movers, purse, self.is_legal, answer)
 
     def has_room(self, purse: Purse) -> bool:
         """Whether there are seats apart for all, whether or not one can get there."""
@@ -69,11 +77,11 @@ class Scene:
         return with_owner(state, Assignment(self.request, self.request.pin, mems, preferred=preferred))
 
     def is_legal(self, seats: Seats) -> bool:
-        """Whether the pool keeps its floor, memory suffices for all at once, and there is a safe order of steps."""
+        """Whether the pool keeps its floor, memory suffices for all at once, and there is a legal order of steps."""
         after = self.after(seats)
         if not _floor_holds(self.state, after) or not self._memory_suffices(after):
             return False
-        return ordered(self.state, after, one_step_per_container=self.one_step) is not None
+        return self.manner.leads(self.state, after)
 
     def _memory_suffices(self, after: HostState) -> bool:
         """Movers and pin bound one after another, each beside those bound before."""
