@@ -6,7 +6,7 @@ the same way, so that bounds and differences are plain arithmetic.
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -71,6 +71,10 @@ class Piece:
         """What nobody else may hold."""
         return self.held.cpus.mask | self.held.withheld.mask
 
+    def is_broken(self, grant: int, core: int, free: int) -> bool:
+        """Whether a free thread of this core would stay beside those of the grant."""
+        return bool(grant & core and free & self.room & core & ~grant)
+
     @property
     def counts_cores(self) -> bool:
         """Whether broken cores count for it."""
@@ -124,8 +128,47 @@ class Board:
         return there
 
     @cached_property
-    def units(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
-        """The real cores, each with the parts that count as cores (more than one where nodes cut through it)."""
+    def options_known(self) -> dict[object, tuple[Any, ...]]:
+        """Where `rebalance_seating` keeps what it would work out again and again."""
+        return {}
+
+    @cached_property
+    def free(self) -> int:
+        """What nobody holds: pool CPUs and those set aside."""
+        return self.state.free_mask | self.state.isolated_free_mask
+
+    def broken_in(self, cpus: int, without: Iterable[Piece]) -> int:
+        """`broken_cores` of all but some pieces in the cores that have some of these CPUs."""
+        there = sum(number for core, number in self._broken_by_core.items() if core & cpus)
+        cores = [core for core in self._broken_by_core if core & cpus]
+        return there - sum(
+            piece.is_broken(piece.cpus, core, self.free) for piece in without if piece.broken for core in cores
+        )
+
+    @cached_property
+    def _broken_by_core(self) -> dict[int, int]:
+        """How many pieces a core is broken for, where it is for any."""
+        numbers = {
+            core: sum(piece.is_broken(piece.cpus, core, self.free) for piece in there)
+            for core, there in self.present.items()
+        }
+        return {core: number for core, number in numbers.items() if number}
+
+    def units_in(self, cpus: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """The real cores that have some of these CPUs, each with the parts that count as cores.
+
+        A core has more parts than one where nodes or L3 groups cut through it.
+        """
+        if cpus not in self._units_in:
+            self._units_in[cpus] = tuple(unit for unit in self._units if unit[0] & cpus)
+        return self._units_in[cpus]
+
+    @cached_property
+    def _units_in(self) -> dict[int, tuple[tuple[int, tuple[int, ...]], ...]]:
+        return {}
+
+    @cached_property
+    def _units(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
         parts: dict[int, tuple[int, ...]] = {}
         for core in self.host.cores:
             whole = self.host.core_of[core.bit_length() - 1]

@@ -33,6 +33,11 @@ class Cell(NamedTuple):
     package: int
     l3: int
 
+    def joined(self, other: "Cell") -> "Cell":
+        """Both as one."""
+        cpus, node, package, l3 = other
+        return Cell(self.cpus | cpus, self.node | node, self.package | package, self.l3 | l3)
+
 
 @define
 class Regions:
@@ -40,6 +45,7 @@ class Regions:
 
     host: HostMap
     _cells: dict[bool, tuple[Cell, ...]] = field(factory=dict)
+    _known: dict[object, int] = field(factory=dict)
     _nearest: dict[tuple[str, ...], int] = field(factory=dict)
 
     def of(self, piece: Piece, task: Task, limit: int, budget: Budget) -> list[Region]:
@@ -60,12 +66,20 @@ class Regions:
                 if worth <= limit and task.nodes_allowed(so_far.node):
                     yield Region(worth, so_far.cpus)
             for place in range(start, len(cells) if size < task.count else start):
-                more = Cell(*(a | b for a, b in zip(so_far, cells[place], strict=True)))
+                more = so_far.joined(cells[place])
                 if _may_grow(task, more) and self._worth(piece, more, whole=False) <= limit:
                     todo.append((more, place + 1, size + 1))
 
     def _worth(self, piece: Piece, at: Cell, *, whole: bool) -> int:
         """The least that a grant counts for that meets all of these cells, or (not `whole`) these and others."""
+        spread = piece.wishes.spread is not None and (piece.want, piece.cpus.bit_count())
+        key = piece.wishes, spread, at.node, at.package, at.l3, whole
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._worked_out(piece, at, whole=whole)
+        return known
+
+    def _worked_out(self, piece: Piece, at: Cell, *, whole: bool) -> int:
         wishes, nodes = piece.wishes, at.node.bit_count()
         total = at.package.bit_count() * weight("packages")
         if wishes.devices_soft:

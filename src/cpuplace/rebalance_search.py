@@ -123,11 +123,6 @@ def blind(board: Board) -> tuple[Prospect, ...]:
     return tuple(Prospect(piece, 0, _mends(board, piece)) for piece in board.pieces if piece.movable)
 
 
-def alone(board: Board, container_id: str) -> tuple[Prospect, ...]:
-    """One of these only."""
-    return tuple(one for one in blind(board) if one.piece.held.container_id == container_id)
-
-
 def _mends(board: Board, piece: Piece) -> int:
     return piece.broken + piece.cpus.bit_count() * (board.host.widest_core - 1)
 
@@ -149,11 +144,23 @@ class Places:
 
 
 @frozen(eq=False)
+class Chosen:
+    """A region for each of a crew, and what they count for."""
+
+    lift: Lift
+    cpus: tuple[int, ...]
+    worth: int
+
+
+@frozen(eq=False)
 class Seats:
     """Seats in such regions, decided in part."""
 
     seating: Seating
     partial: Partial
+
+
+Branch = Crew | Places | Chosen | Seats
 
 
 @define(eq=False)
@@ -166,7 +173,7 @@ class Search:
     prospects: tuple[Prospect, ...]
     budget: Budget
     best: Answer
-    _heap: list[tuple[Rank, int, Crew | Places | Seats]] = field(factory=list)
+    _heap: list[tuple[Rank, int, Branch]] = field(factory=list)
     _serial: int = 0
     _seen: set[tuple[int, ...]] = field(factory=set)
 
@@ -179,12 +186,14 @@ class Search:
                 case Crew() as crew:
                     self._choose_places(crew)
                 case Places() as places:
-                    self._choose_seats(places)
+                    self._choose_regions(places)
+                case Chosen() as chosen:
+                    self._choose_seats(chosen)
                 case Seats() as seats:
                     self._seat(seats)
         return self.best
 
-    def _push(self, rank: Rank, branch: Crew | Places | Seats) -> None:
+    def _push(self, rank: Rank, branch: Branch) -> None:
         if rank < self.best.rank:
             self._serial += 1
             heappush(self._heap, (rank, self._serial, branch))
@@ -218,22 +227,41 @@ class Search:
         self._push_places(Places(lift, tuple(choices), (0,) * len(choices)))
 
     def _push_places(self, places: Places) -> None:
+        """These regions, ranked by what they count for; what cannot be mended is left out, so that the rank grows."""
         movers = places.lift.movers
-        worth = self.board.worth - sum(piece.worth for piece in movers) + _worth(places)
         broken = max(0, self.board.broken - sum(_mends(self.board, piece) for piece in movers))
-        count = worth + broken * BROKEN + len(movers) * (MOVE + CHANGED)
+        count = self._around(movers) + _worth(places) + broken * BROKEN
         self._push(Rank(count, tuple(piece.place for piece in movers), _UNKNOWN), places)
 
-    def _choose_seats(self, places: Places) -> None:
-        """Seats in these regions, and the regions that come next: each choice is reached in one way only."""
-        which = places.which
+    def _around(self, movers: tuple[Piece, ...]) -> int:
+        """What all others count for, and the moves."""
+        return self.board.worth - sum(piece.worth for piece in movers) + len(movers) * (MOVE + CHANGED)
+
+    def _choose_regions(self, places: Places) -> None:
+        """These regions, ranked by all that is known; and those that come next: each choice is reached in one way."""
+        which, movers = places.which, places.lift.movers
         last = max((place for place, number in enumerate(which) if number), default=0)
         for place in range(last, len(which)):
             if which[place] + 1 < len(places.choices[place]):
                 later = (*which[:place], which[place] + 1, *which[place + 1 :])
                 self._push_places(evolve(places, which=later))
-        cpus = [some[number].cpus for some, number in zip(places.choices, which, strict=True)]
-        seating = Seating.of(places.lift, cpus, _worth(places), self.budget)
+        cpus = tuple(some[number].cpus for some, number in zip(places.choices, which, strict=True))
+        count = self._around(movers) + _worth(places) + self._unmended(movers, cpus) * BROKEN
+        self._push(
+            Rank(count, tuple(piece.place for piece in movers), _UNKNOWN), Chosen(places.lift, cpus, _worth(places))
+        )
+
+    def _unmended(self, movers: tuple[Piece, ...], regions: tuple[int, ...]) -> int:
+        """How many broken cores of who stays there are at least: those outside the regions stay broken."""
+        reach = 0
+        for cpus in regions:
+            reach |= cpus
+        stay = self.board.broken - sum(piece.broken for piece in movers)
+        mended = sum(piece.cpus.bit_count() for piece in movers) * (self.board.host.widest_core - 1)
+        return stay - min(mended, self.board.broken_in(reach, movers))
+
+    def _choose_seats(self, chosen: Chosen) -> None:
+        seating = Seating.of(chosen.lift, chosen.cpus, chosen.worth, self.budget)
         root = seating.root()
         if root is not None:
             self._push_seats(seating, root)

@@ -64,20 +64,22 @@ class Lift:
         left = {core for core in board.present for piece in movers if piece.cpus & core}
         for core in left:
             stay = [piece for piece in board.present[core] if piece not in movers]
-            now = sum(_is_broken(piece, piece.cpus, core, board_free(board)) for piece in stay)
-            worth += (sum(_is_broken(piece, piece.cpus, core, free) for piece in stay) - now) * BROKEN
+            now = sum(piece.is_broken(piece.cpus, core, board.free) for piece in stay)
+            worth += (sum(piece.is_broken(piece.cpus, core, free) for piece in stay) - now) * BROKEN
         worth += sum(MOVE + piece.cpus.bit_count() * CHANGED for piece in movers)
         return Lift(board, movers, tuple(task_of(state, piece) for piece in movers), free, worth)
 
-
-def board_free(board: Board) -> int:
-    """What nobody holds, of either sort."""
-    return board.state.free_mask | board.state.isolated_free_mask
-
-
-def _is_broken(piece: Piece, grant: int, core: int, free: int) -> bool:
-    """Whether a free thread of this core stays beside those of the piece."""
-    return bool(grant & core and free & piece.room & core & ~grant)
+    def options(self, unit: int, parts: tuple[int, ...], allowed: tuple[int, ...], width: int) -> tuple["Option", ...]:
+        """All ways to give threads of one core to the movers; where none of them is now, they are worked out once."""
+        if any(unit & piece.claim for piece in self.movers):
+            return tuple(_options(self, parts, allowed, width))
+        asked = tuple(
+            (cpus, cpus and (piece.room & unit, piece.wishes)) for cpus, piece in zip(allowed, self.movers, strict=True)
+        )
+        known = self.board.options_known
+        if (unit, asked) not in known:
+            known[unit, asked] = tuple(_options(self, parts, allowed, width))
+        return known[unit, asked]
 
 
 @frozen(eq=False)
@@ -98,10 +100,11 @@ class Seating:
         allowed = [task.allowed & cpus for task, cpus in zip(lift.tasks, regions, strict=True)]
         needed = sum(piece.cpus.bit_count() << _FIELD * place for place, piece in enumerate(movers))
         options, to_go = [], [{0: 0}]
-        for unit, parts in reversed(lift.board.units):
-            if not any(unit & cpus for cpus in allowed):
-                continue
-            choices = tuple(_options(lift, parts, [unit & cpus for cpus in allowed], width))
+        everywhere = 0
+        for cpus in allowed:
+            everywhere |= cpus
+        for unit, parts in reversed(lift.board.units_in(everywhere)):
+            choices = lift.options(unit, parts, tuple(unit & cpus for cpus in allowed), width)
             later = to_go[-1]
             if not budget.spend(1 + len(later) * len(choices) // _OPTIONS):
                 later, choices = {}, ()
@@ -150,11 +153,11 @@ def _joined(later: dict[int, int], choices: Sequence[Option], needed: int, mover
     return least
 
 
-def _options(lift: Lift, parts: tuple[int, ...], allowed: list[int], width: int) -> Iterator[Option]:
+def _options(lift: Lift, parts: tuple[int, ...], allowed: Sequence[int], width: int) -> Iterator[Option]:
     """All ways to give threads of one core to the movers, the core left alone first."""
     movers, host, usable = lift.movers, lift.board.host, lift.board.state.ground.usable
     stay = [(core, [p for p in lift.board.present.get(core, ()) if p not in movers]) for core in parts]
-    alone = sum(_is_broken(piece, piece.cpus, core, lift.free) for core, some in stay for piece in some)
+    alone = sum(piece.is_broken(piece.cpus, core, lift.free) for core, some in stay for piece in some)
     for masks in _splits(allowed):
         claims = [
             siblings(host, mask) & usable if mask and piece.wishes.cores == "isolate" else mask
@@ -164,10 +167,10 @@ def _options(lift: Lift, parts: tuple[int, ...], allowed: list[int], width: int)
         if together.bit_count() < sum(claim.bit_count() for claim in claims) or not _whole(lift, parts, masks):
             continue
         free = lift.free & ~together
-        broken = sum(_is_broken(piece, piece.cpus, core, free) for core, some in stay for piece in some) - alone
+        broken = sum(piece.is_broken(piece.cpus, core, free) for core, some in stay for piece in some) - alone
         for piece, mask in zip(movers, masks, strict=True):
             if mask and piece.counts_cores:
-                broken += sum(_is_broken(piece, mask, core, free) for core in parts)
+                broken += sum(piece.is_broken(mask, core, free) for core in parts)
         taken = sum(mask.bit_count() << _FIELD * place for place, mask in enumerate(masks))
         cost = broken * BROKEN + sum(_sorts(lift, piece, mask) for piece, mask in zip(movers, masks, strict=True))
         yield Option(taken, (cost << width * len(movers)) - _ids(masks, width), masks)

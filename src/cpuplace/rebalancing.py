@@ -1,5 +1,6 @@
 """Rebalancing: a few moves that make the sum of all tuples smaller, on a host that had time to fragment."""
 
+from fractions import Fraction
 from functools import partial
 from typing import Final
 
@@ -13,8 +14,10 @@ from cpuplace.rebalance_search import Answer, Goal, Search, answer_of, blind, mo
 from cpuplace.rebalance_sum import COUNTED, tuple_of
 from cpuplace.state import Assignment, HostState
 
-STEPS: Final = 16
+STEPS: Final = 8
 """Steps of the search that count as one search node."""
+_SOON: Final = Fraction(3, 4)
+"""How much of the budget goes to good answers soon, when several may move."""
 
 
 def rebalanced(
@@ -30,10 +33,10 @@ def rebalanced(
     most = min(max_moves, sum(piece.movable for piece in board.pieces))
     best, budget = nothing(board), Budget(steps)
     if most > 1:
-        hurried = Budget(steps // 2)
+        hurried = Budget(int(steps * _SOON))
         for after in MoveByMove(board_of, goal, regions, hurried).states(most):
             best = min(best, answer_of(board, after), key=lambda one: one.rank)
-        budget = Budget(steps - steps // 2 + max(0, hurried.left))
+        budget = Budget(steps - int(steps * _SOON) + max(0, hurried.left))
     best = _together(board, goal, regions, best, most, budget)
     return _placed(state, best.after, optimal=not budget.cut)
 

@@ -1,13 +1,14 @@
-"""Rebalancing finds the least sum there is: compared with exhaustive search on small fragmented hosts; and its promises."""
+"""Rebalancing finds the least sum there is: compared with exhaustive search on small hosts; and its promises."""
 
 from collections.abc import Iterator
 from itertools import combinations, product
 
 from attrs import evolve
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from cpuplace.binding import bound_nodes
 from cpuplace.ordering import ordered
 from cpuplace.preference import elements
 from cpuplace.rebalance_sum import COUNTED, tuple_sum
@@ -59,11 +60,26 @@ def fragmented(draw: st.DrawFn, *, cpus: int = 8, most: int = 6) -> cp.HostState
         state = taken_over(state, cp.ContainerRequest.pinned("p", pin, exclusive=draw(st.booleans())))
     for key in [key for key in state.owners if draw(st.integers(0, 2)) == 0]:
         state = cp.apply(state, cp.release(state, key))
+    return scattered(draw, state)
+
+
+def scattered(draw: st.DrawFn, state: cp.HostState) -> cp.HostState:
+    """The same containers, some of them anywhere they may be."""
+    for one in list(state.owners.values()):
+        if one.kind is cp.Kind.INTEGER and draw(st.integers(0, 2)):
+            every = Exhaustive(state, move_memory=True, one_step=False)
+            oracle = every.question(
+                one, {c for o in state.owners.values() if o is not one for c in o.cpus | o.withheld}, set()
+            )
+            grant = draw(st.sampled_from([*oracle.grants()]))
+            mems, preferred = bound_nodes(state, one.request, cp.CpuSet(grant).mask, every.wishes(one))
+            idle = cp.CpuSet(oracle.withheld(grant))
+            cpus = cp.CpuSet(grant)
+            after = replaced(
+                state, evolve(one, cpus=cpus, withheld=idle, baseline=cpus, mems=mems, preferred=preferred)
+            )
+            state = after if every.legal(after) and not cp.violations(after) else state
     return state
-
-
-def sum_of(state: cp.HostState) -> dict[str, int]:
-    return dict(zip(NAMES, tuple_sum(state), strict=True))
 
 
 class Exhaustive:
@@ -160,10 +176,78 @@ class Exhaustive:
         return self.way(tuple(movers), seats)[0] if movers else (self.total(self.state), 0, 0, (), ())
 
 
-@given(fragmented(), st.integers(1, 2), st.booleans())
-def test_the_sum_reached_is_the_least_there_is(state: cp.HostState, most: int, one_step: bool) -> None:
-    every = Exhaustive(state, move_memory=False, one_step=one_step)
-    plan = cp.rebalance(state, max_moves=most, one_step_per_container=one_step)
+@given(fragmented(), st.integers(1, 2), st.booleans(), st.booleans())
+def test_the_sum_reached_is_the_least_there_is(
+    state: cp.HostState, most: int, one_step: bool, move_memory: bool
+) -> None:
+    every = Exhaustive(state, move_memory=move_memory, one_step=one_step)
+    plan = cp.rebalance(state, max_moves=most, one_step_per_container=one_step, move_memory=move_memory)
     assert plan.optimal
     assert tuple_sum(state) == every.total(state)
     assert every.rank_of(plan) == every.least(most)
+
+
+@given(fragmented(cpus=5, most=4))
+def test_three_moves_are_the_best_three(state: cp.HostState) -> None:
+    every = Exhaustive(state, move_memory=False, one_step=False)
+    plan = cp.rebalance(state, max_moves=3)
+    assert plan.optimal
+    assert every.rank_of(plan) == every.least(3)
+
+
+def check_promises(state: cp.HostState, plan: cp.Plan, most: int, *, move_memory: bool, one_step: bool) -> None:
+    """What holds for every answer, exact or cut."""
+    after = cp.apply(state, plan)
+    movers = [key for key, one in state.owners.items() if after.owners[key] is not one]
+    assert plan.is_empty == (not movers)
+    assert len(movers) <= most
+    assert plan.is_empty or tuple_sum(after) < tuple_sum(state)
+    assert after.shared == state.shared and list(after.owners) == list(state.owners)
+    for key in movers:
+        was, now = state.owners[key], after.owners[key]
+        assert was.cpus != now.cpus and len(was.cpus) == len(now.cpus) and was.request == now.request
+        assert len(was.baseline) == len(now.baseline) and was.baseline & now.cpus <= now.baseline <= now.cpus
+        assert was.kind is cp.Kind.INTEGER and not was.degraded
+        assert resolve(state.policy.wishes, was.request.wishes).move == "allow" and state.policy.reassign == "allow"
+        assert move_memory or was.mems is None
+    if cp.violations(state) == ():
+        assert cp.violations(after) == ()
+    view = view_of(state)
+    for step in plan.steps:
+        view = carried_out(view, step)
+        check_safe(view, state, after)
+    assert view == view_of(after)
+    if one_step:
+        each = [step.container_id for step in ordered(state, after, one_step_per_container=True) or ()]
+        assert len(each) == len(set(each))
+
+
+@given(st.one_of(fragmented(), states()), st.integers(0, 4), st.integers(0, 300), st.booleans(), st.booleans())
+def test_its_promises_hold_whatever_the_budget(
+    state: cp.HostState, most: int, budget: int, move_memory: bool, one_step: bool
+) -> None:
+    plan = cp.rebalance(
+        state, max_moves=most, search_budget=budget, move_memory=move_memory, one_step_per_container=one_step
+    )
+    check_promises(state, plan, most, move_memory=move_memory, one_step=one_step)
+    again = cp.rebalance(
+        state, max_moves=most, search_budget=budget, move_memory=move_memory, one_step_per_container=one_step
+    )
+    assert (again.after, again.optimal, again.notes) == (plan.after, plan.optimal, plan.notes)
+
+
+@given(fragmented(), st.integers(1, 3))
+def test_repeating_it_comes_to_an_end_where_one_move_gains_nothing(state: cp.HostState, most: int) -> None:
+    for _ in range(100):
+        plan = cp.rebalance(state, max_moves=most)
+        if plan.is_empty:
+            break
+        assert tuple_sum(plan.after) < tuple_sum(state)
+        state = cp.apply(state, plan)
+    assert cp.rebalance(state, max_moves=1).is_empty
+
+
+@given(fragmented(), st.integers(1, 3))
+def test_more_moves_never_reach_less(state: cp.HostState, most: int) -> None:
+    fewer, more = (cp.rebalance(state, max_moves=number) for number in (most, most + 1))
+    assert tuple_sum(more.after) <= tuple_sum(fewer.after)
