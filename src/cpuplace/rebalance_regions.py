@@ -58,17 +58,22 @@ class Regions:
 
     def _grown(self, piece: Piece, task: Task, cells: list[Cell], limit: int, budget: Budget) -> Iterator[Region]:
         """Sets of cells, each made of a smaller one by adding a later cell."""
-        todo = [(Cell(0, 0, 0, 0), 0, 0)]
+        more_at_least = _growth(piece)
+        todo = [(Cell(0, 0, 0, 0), 0, 0, 0)]
         while todo and budget.spend(1):
-            so_far, start, size = todo.pop()
+            so_far, start, size, least = todo.pop()
             if size and (so_far.cpus & task.allowed).bit_count() >= task.count:
                 worth = self._worth(piece, so_far, whole=True)
                 if worth <= limit and task.nodes_allowed(so_far.node):
                     yield Region(worth, so_far.cpus)
-            for place in range(start, len(cells) if size < task.count else start):
+            if size == task.count or least + more_at_least > limit:
+                continue
+            for place in range(start, len(cells)):
                 more = so_far.joined(cells[place])
-                if _may_grow(task, more) and self._worth(piece, more, whole=False) <= limit:
-                    todo.append((more, place + 1, size + 1))
+                if _may_grow(task, more):
+                    least = self._worth(piece, more, whole=False)
+                    if least <= limit:
+                        todo.append((more, place + 1, size + 1, least))
 
     def _worth(self, piece: Piece, at: Cell, *, whole: bool) -> int:
         """The least that a grant counts for that meets all of these cells, or (not `whole`) these and others."""
@@ -115,6 +120,13 @@ def _cells(host: HostMap, *, by_l3: bool) -> Iterator[Cell]:
             for l3, group in enumerate(l3s):
                 if cpus & others & group:
                     yield Cell(cpus & others & group, 1 << node, 1 << package, 1 << l3)
+
+
+def _growth(piece: Piece) -> int:
+    """By how much one more cell raises what a region counts for at least: one node, package or L3 group is new."""
+    if piece.wishes.spread is not None:
+        return 0
+    return weight("packages" if piece.wishes.l3 == "ignore" else "l3_groups")
 
 
 def _may_grow(task: Task, at: Cell) -> bool:

@@ -189,7 +189,7 @@ class Search:
                     self._choose_regions(places)
                 case Chosen() as chosen:
                     self._choose_seats(chosen)
-                case Seats() as seats:
+                case seats:
                     self._seat(seats)
         return self.best
 

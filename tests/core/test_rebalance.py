@@ -98,6 +98,18 @@ def test_who_fills_a_core_moves_for_others() -> None:
     assert plan.after["a"].rule == "R4"
 
 
+def test_all_pairs_are_looked_at_before_nothing_is_said() -> None:
+    """Each is alone on a core, and forbids all others."""
+    host = cp.Topology.uniform(cores_per_l3=5, threads_per_core=2)
+    state = cp.HostState.empty(host, NOBODY_SHARES)
+    for core in host.cores:
+        request = make.integer(f"c{core.id}", 1, forbid=host.online - core.cpus)
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    assert measured(state)["broken_cores"] == 5
+    plan = cp.rebalance(state, max_moves=2)
+    assert plan.is_empty and plan.optimal
+
+
 def test_devices_draw_their_containers() -> None:
     rows = [cp.CpuRow(cpu, cpu, cpu // 4, cpu // 4, cpu // 4) for cpu in range(8)]
     host = cp.Topology.from_rows(rows, devices=[cp.Device(name="nic", kind="nic", node=1)])
@@ -132,7 +144,8 @@ def test_bound_memory_stays_unless_told() -> None:
     assert (str(plan.after["c"].cpus), plan.after["c"].mems) == ("0,3", cp.NodeSet([0]))
 
 
-def test_memory_of_all_who_move_must_fit_together() -> None:
+@pytest.mark.parametrize("one_step", [False, True])
+def test_memory_of_all_who_move_must_fit_together(one_step: bool) -> None:
     """Both would like the node that is free; it has memory for one."""
     host = host_of(4, 4, memory_bytes={0: 1000, 1: 1000})
     observed = [
@@ -144,9 +157,41 @@ def test_memory_of_all_who_move_must_fit_together() -> None:
     ]
     policy = cp.Policy(min_shared_cpus=0, memory_scope="exclusive")
     state = cp.synchronize(cp.HostState.empty(host, policy), observed).after
-    plan = cp.rebalance(state, max_moves=2, move_memory=True)
+    plan = cp.rebalance(state, max_moves=2, move_memory=True, one_step_per_container=one_step)
     assert plan.optimal
     assert {plan.after["a"].mems, plan.after["b"].mems} == {cp.NodeSet([0]), cp.NodeSet([1])}
+
+
+def test_a_shared_container_keeps_its_last_cpu() -> None:
+    state = found(host_of(3, 3), c=(2, 5))
+    assert lie(cp.rebalance(state, max_moves=1).after) == {"c": "0,2"}
+    picky = make.shared("s", forbid=cp.CpuSet([1, 3, 4, 5]))
+    state = cp.apply(state, cp.place(state, picky).unwrap())
+    plan = cp.rebalance(state, max_moves=1)
+    assert lie(plan.after) == {"c": "1-2"} and str(plan.after["s"].cpus) == "0"
+
+
+TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+
+
+def test_whole_cores_stay_whole() -> None:
+    wishes = cp.Wishes(cores="require-full")
+    runs = [cp.Observed(request=make.integer("a", 4, wishes=wishes), cpus=cp.CpuSet([1, 5, 3, 7]))]
+    state = cp.synchronize(cp.HostState.empty(TINY, NOBODY_SHARES), runs).after
+    assert lie(cp.rebalance(state, max_moves=1).after) == {"a": "0-1,4-5"}
+
+
+def test_isolated_siblings_stay_idle_for_all_who_move() -> None:
+    wishes = cp.Wishes(cores="isolate")
+    runs = [
+        cp.Observed(request=make.integer("a", 2, wishes=wishes), cpus=cp.CpuSet([0, 2])),
+        cp.Observed(request=make.integer("b", 2), cpus=cp.CpuSet([1, 3])),
+    ]
+    state = cp.synchronize(cp.HostState.empty(TINY, NOBODY_SHARES), runs).after
+    plan = cp.rebalance(state, max_moves=2)
+    assert plan.optimal and cp.violations(plan.after) == ()
+    assert lie(plan.after) == {"a": "0-1", "b": "3,7"}
+    assert str(plan.after.withheld) == "4-5"
 
 
 def test_degraded_containers_are_left_to_hotplug() -> None:
