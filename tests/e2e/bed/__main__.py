@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import signal
 import sys
 import time
@@ -70,15 +71,22 @@ def one(bed: Bed, asked: argparse.Namespace, kernel: Kernel) -> int:
     """The status of one VM's command; a VM that dies gets a second try, a command that fails does not."""
     job = job_of(bed, asked, kernel)
     for _ in range(2):
-        start = time.monotonic()
+        before = spent()
         try:
             status = vm.run(bed, job, kernel, timeout=asked.timeout or bed.timeout)
         except Died as why:
-            sys.stderr.write(f"e2e: {bed.name}: the VM died after {time.monotonic() - start:.0f} s: {why}\n")
+            sys.stderr.write(f"e2e: {bed.name}: the VM died: {why}\n")
             continue
-        sys.stderr.write(f"e2e: {bed.name}: exit status {status} after {time.monotonic() - start:.0f} s\n")
+        wall, cpu = (after - start for after, start in zip(spent(), before, strict=True))
+        sys.stderr.write(f"e2e: {bed.name}: exit status {status} after {wall:.0f} s, {cpu:.0f} s of CPU time\n")
         return status
     return DEAD
+
+
+def spent() -> tuple[float, float]:
+    """Seconds on the clock, and of CPU time of the processes that ended; the latter tells more on a busy machine."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic(), ended.ru_utime + ended.ru_stime
 
 
 def job_of(bed: Bed, asked: argparse.Namespace, kernel: Kernel) -> Job:
