@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Literal
 
+from cpuplace.errors import BadInput
 from cpuplace.hotplug import on_topology
 from cpuplace.placing import Placed, placed, placed_each, placed_pod
 from cpuplace.plan import Plan
+from cpuplace.rebalancing import rebalanced
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
 from cpuplace.resizing import resized
@@ -130,6 +132,54 @@ def synchronize(state: HostState, observed: Iterable[Observed]) -> Plan:
     """
     mended = synchronized(state, observed)
     return Plan(before=state, after=mended.after, notes=mended.notes, world=mended.world)
+
+
+def rebalance(
+    state: HostState,
+    *,
+    max_moves: int,
+    move_memory: bool = False,
+    search_budget: int | None = None,
+    one_step_per_container: bool = False,
+) -> Plan:
+    """A plan that moves at most `max_moves` integer containers so that all lie better, or the empty plan.
+
+    Better: the tuples of all integer containers added up element by element, of which the elements
+    before `others_remembered` and `broken_cores` count, compared from the left. A container's tuple is 0 where its
+    wishes leave an element out; each is measured in the state it leads to, where free is what the container could use
+    besides its own CPUs. Of equal sums the one with fewer containers moved wins, then fewer CPUs changed, then the
+    movers that came first, then the lowest ids for the first of them, the second, and so on. So nothing moves unless
+    the sum falls; who gains by a move need not be who moves.
+
+    Pins, shared containers, degraded ones, `move: never` and `Policy.reassign` "never" stay where they are; so do
+    containers bound to memory nodes (`mems`), unless `move_memory`. Hard wishes, forbid lists, memory and the floor of
+    the pool (R6) bind who moves, and only states with a safe order of steps count: with `one_step_per_container` one
+    with a single step each. A container that steps aside on its way has moved once.
+
+    Exact when `plan.optimal`; else the budget (`Policy.search_budget` unless `search_budget` is said; search nodes, no
+    clock) was spent and this is the best that was found, or the empty plan. Rebalancing the result once more may find
+    moves again, since more of them are allowed then; repeating it comes to an end, as the sum falls each time.
+    Raises BadInput for a negative number.
+
+    >>> from cpuplace.policy import Policy
+    >>> state = HostState.empty(Topology.uniform(packages=2, cores_per_l3=4), Policy(min_shared_cpus=0))
+    >>> for key, count in (("a", 3), ("b", 3), ("c", 2)):
+    ...     state = place(state, ContainerRequest.integer(key, count)).unwrap().after
+    >>> plan = rebalance(release(state, "a").after, max_moves=1)
+    >>> str(state["c"].cpus), str(plan.after["c"].cpus)
+    ('3,7', '0,3')
+    """
+    for name, value in (("max_moves", max_moves), ("search_budget", search_budget or 0)):
+        if value < 0:
+            raise BadInput(f"must be at least 0, not {value}", source="rebalance", position=name)
+    answer = rebalanced(
+        state,
+        max_moves,
+        search_budget=state.policy.search_budget if search_budget is None else search_budget,
+        move_memory=move_memory,
+        one_step_per_container=one_step_per_container,
+    )
+    return _plan(state, answer)
 
 
 def _plan(state: HostState, answer: Placed) -> Plan:

@@ -59,7 +59,7 @@ class Scene:
 
     def moved(self, seats: Seats) -> tuple[Assignment, ...]:
         """The assignments of the movers on these seats; who keeps its seat keeps its assignment."""
-        return tuple(_seated(self.state, one, seat) for one, seat in zip(self.held, seats, strict=True))
+        return tuple(seated(self.state, one, seat) for one, seat in zip(self.held, seats, strict=True))
 
     def after(self, seats: Seats) -> HostState:
         """The state in which everybody has moved and the pin is there."""
@@ -71,7 +71,7 @@ class Scene:
     def is_legal(self, seats: Seats) -> bool:
         """Whether the pool keeps its floor, memory suffices for all at once, and there is a safe order of steps."""
         after = self.after(seats)
-        if not _floor_holds(self.state, after) or not self._memory_suffices(after):
+        if not floor_holds(self.state, after) or not self._memory_suffices(after):
             return False
         return ordered(self.state, after, one_step_per_container=self.one_step) is not None
 
@@ -91,7 +91,7 @@ def _any_seats(_: Seats) -> bool:
     return True
 
 
-def _floor_holds(before: HostState, after: HostState) -> bool:
+def floor_holds(before: HostState, after: HostState) -> bool:
     """R6: the pool is not made smaller than its floor, and no shared container is left without a CPU."""
     pool, left = before.pool_mask, after.pool_mask
     if not pool & ~left:
@@ -101,7 +101,8 @@ def _floor_holds(before: HostState, after: HostState) -> bool:
     return all(left & ~request.forbid.mask for request in before.shared.values())
 
 
-def _seated(state: HostState, one: Assignment, seat: Seat) -> Assignment:
+def seated(state: HostState, one: Assignment, seat: Seat) -> Assignment:
+    """The assignment of a container on its seat; the one it has when that is where it is."""
     cpus, withheld = CpuSet.from_mask(seat.grant), CpuSet.from_mask(seat.withheld)
     if (cpus, withheld) == (one.cpus, one.withheld):
         return one

@@ -25,6 +25,11 @@ COMMANDS: Final = (
     ("fit", "cpuplace_cli.fit_cmd:app", "Count how many more of a pod fit, and say what stops the next one."),
     ("partitions", "cpuplace_cli.partitions_cmd:app", "Plan the partitions of a storage or stream engine on a host."),
     ("diff", "cpuplace_cli.diff_cmd:app", "Say who moved between two saved states or plans, with maps."),
+    (
+        "rebalance",
+        "cpuplace_cli.rebalance_cmd:app",
+        "Tidy up a fragmented host by a few moves: who, where to, and why.",
+    ),
     ("state", "cpuplace_cli.state_cmd:app", "Check a saved state, ours or kubelet's, and say what would mend it."),
     ("replay", "cpuplace_cli.replay_cmd:app", "Play recorded events again: the result of each, and the final map."),
     ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
