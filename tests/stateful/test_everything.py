@@ -1,11 +1,11 @@
 """Everything that can happen to a host, in one machine: no promise is ever broken, nobody is ever lost."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from attrs import evolve
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -127,13 +127,15 @@ class Everything(RuleBasedStateMachine):
 
     def _prospect(self, data: st.DataObject) -> Prospect:
         """Any plan that could be made now, and the requests it answers."""
-        ways = ["place", "place", "place", "all", "hotplug", "forget"]
+        ways = ["place", "place", "place", "all", "hotplug", "forget", "rebalance"]
         ways += ["release", "resize", "resize"] if self.state.assignments else []
         match data.draw(st.sampled_from(ways)):
             case "release":
                 return cp.release(self.state, self._some(data)), {}
             case "forget":
                 return cp.forget_pod(self.state, data.draw(st.sampled_from(PODS))), {}
+            case "rebalance":
+                return cp.rebalance(self.state, max_moves=2, search_budget=50), {}
             case "hotplug":
                 return cp.change_topology(self.state, self._host(data) or self.state.topology), {}
             case "resize":
@@ -245,6 +247,17 @@ class Everything(RuleBasedStateMachine):
         others = {other: one.held for other, one in self.state.owners.items() if other != key}
         self._take(answer, request)
         assert {other: one.held for other, one in self.state.owners.items() if other != key} == others  # R10
+
+    @rule(most=st.integers(0, 3))
+    def rebalance(self, most: int) -> None:
+        """At most so many move, nobody who must not, and nobody comes or goes."""
+        before = self.state
+        self._take(cp.rebalance(before, max_moves=most, search_budget=50))
+        moved = [one for key, one in before.owners.items() if self.state[key].cpus != one.cpus]
+        assert len(moved) <= most
+        for one in moved:
+            assert one.kind is cp.Kind.INTEGER and before.policy.reassign == "allow" and one.mems is None
+            assert one.request.wishes.move != "never" and not one.degraded
 
     # --- what happens to the host ----------------------------------------------------------------
 
@@ -371,9 +384,22 @@ class Everything(RuleBasedStateMachine):
             assert told <= wide if self.state.policy.widen == "lazy" else told == wide
 
 
+PARTS = 4
+STEPS = {"ci": 2_000, "laws": 200_000}
+"""How many steps a run has at least, by the profile of hypothesis; counted, not hoped for."""
+
+
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_everything(part: int) -> None:
-    machine = type(f"Everything{part}", (Everything,), {"seen": Counter()})
-    run_state_machine_as_test(machine, settings=settings(max_examples=settings.default.max_examples // 4))
-    print(machine.seen)
+    """In parts, so that workers share them; each draws sequences of its own."""
+    machine = type(f"Everything{part}", (Everything,), {"seen": Counter(), "PART": part})
+    profile = settings.get_current_profile_name()
+    examples = settings.default.max_examples // PARTS
+    run_state_machine_as_test(seeded(machine, part), settings=settings(max_examples=examples, stateful_step_count=50))
+    assert machine.seen["steps"] >= STEPS.get(profile, 0) / PARTS
+
+
+def seeded(machine: type[Everything], part: int) -> type[Everything]:
+    """Under a profile of equal bytes the parts differ by their seed; else hypothesis chooses."""
+    return seed(part)(machine) if settings.default.derandomize else machine
