@@ -64,9 +64,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Every command that README, docs and examples quote runs and ends with the exit code they say."""
+    """Every command that README, docs and examples quote runs, ends and prints as they say. `-- --write` renews output."""
     install(session)
-    session.run("python", "-m", "docs.commands")
+    session.run("python", "-m", "docs.commands", *session.posargs)
 
 
 @nox.session

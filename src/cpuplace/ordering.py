@@ -156,10 +156,9 @@ def _released(before: HostState, after: HostState) -> Iterator[Step]:
 def _came(before: HostState, after: HostState) -> Iterator[Step]:
     """The new ones, and those that changed from shared to integer, or back."""
     for key in (*_missing(after.owners, before.owners), *_missing(after.shared, before.shared)):
-        if key in before:
-            yield Step(Op.MOVE, key, before[key].held, after[key].held)
-        else:
-            yield Step(Op.GRANT, key, None, after[key].held)
+        was, will = before[key].held if key in before else None, after[key].held
+        if was != will:  # the last CPU of the pool can become its own
+            yield Step(Op.GRANT if was is None else Op.MOVE, key, was, will)
 
 
 def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
