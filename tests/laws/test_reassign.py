@@ -116,7 +116,7 @@ class Exhaustive:
                 frozenset(set(state.usable) - gone - aside),
                 len(one.cpus),
                 wishes,
-                others=frozenset(others - set(one.cpus)),
+                others=frozenset(others - set(one.cpus | one.withheld)),
                 usable=frozenset(state.usable if wishes.cores == "isolate" else state.usable - state.reserved),
                 isolated_free=frozenset(aside & set(state.usable) - gone),
             )
