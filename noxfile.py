@@ -98,6 +98,13 @@ def others(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Which small changes of the decisions no test notices: `-- MODULE ... --sample N --seed S`. Takes hours."""
+    install(session, "test", "mutants")
+    session.run("python", "tests/mutation.py", session.create_tmp(), *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Speed and memory against their budgets; the table goes to standard output. Wants quiet cores."""
     install(session, "bench")
