@@ -1,6 +1,6 @@
 """Mutation testing: which small changes of a decision no test notices. `nox -s mutants` runs it; mutmut does the work.
 
-    python tests/mutation.py FOLDER [MODULE ...] [--sample N] [--seed S]
+    python tests/mutation.py FOLDER [MODULE ...] [--sample N] [--seed S] [--again]
 
 Every module gets a folder of its own in FOLDER with a copy of the tree, so that nothing here is touched, a run that was
 stopped goes on where it was, and only functions that changed are looked at anew. Which tests a module has to convince
@@ -92,10 +92,15 @@ class Module(NamedTuple):
         codes: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
         return {key: VERDICTS.get(abs(code), "timeout") for key, code in codes.items() if code is not None}
 
-    def run(self, names: Sequence[str]) -> None:
-        """Try those that nothing is known of, one after another, each until the first test that fails."""
-        todo = [name for name in names if name not in self.verdicts()]
+    def run(self, names: Sequence[str], *, again: bool) -> None:
+        """Try those that nothing is known of, one after another, each until the first test that fails.
+
+        `again`: survivors too, since there may be better tests now.
+        """
+        known = {name for name, verdict in self.verdicts().items() if not again or verdict == "killed"}
+        todo = [name for name in names if name not in known]
         if todo:
+            (self.folder / "mutants/mutmut-stats.json").unlink(missing_ok=True)
             self._mutmut("run", "--max-children", "1", *todo, out=self.folder / "mutmut.log")
 
     def diff(self, name: str) -> str:
@@ -116,12 +121,12 @@ class Module(NamedTuple):
         return ends.stdout
 
 
-def tried(module: Module, table: Table, sample: int, seed: int) -> Counter[str]:
+def tried(module: Module, table: Table, sample: int, seed: int, *, again: bool) -> Counter[str]:
     """How many of a sample were killed, survived, ...; prints the survivors."""
     module.prepare(table)
     everything = module.mutants()
     names = Random(f"{module.name}:{seed}").sample(everything, len(everything))[:sample]  # a larger one adds to it
-    module.run(names)
+    module.run(names, again=again)
     verdicts = module.verdicts()
     score = Counter(verdicts[name] for name in names)
     for name in sorted(names):
@@ -150,12 +155,13 @@ def main(arguments: Iterable[str]) -> None:
     parser.add_argument("modules", nargs="*", help="names in tests/mutation.toml (default: all of them)")
     parser.add_argument("--sample", type=int, default=40, help="at most so many mutants a module (default 40)")
     parser.add_argument("--seed", type=int, default=1, help="which ones (default 1)")
+    parser.add_argument("--again", action="store_true", help="try survivors once more: the tests are better now")
     given, table = parser.parse_args([*arguments]), Table.read()
     if unknown := set(given.modules) - set(table.tests):
         parser.error(f"no tests are named for {', '.join(sorted(unknown))}; known: {', '.join(table.tests)}")
     rows, total = [], Counter[str]()
     for name in given.modules or table.tests:
-        score = tried(Module(name, given.folder / name), table, given.sample, given.seed)
+        score = tried(Module(name, given.folder / name), table, given.sample, given.seed, again=given.again)
         rows.append(row(name, score))
         total += score
         print(rows[-1], flush=True)
