@@ -64,7 +64,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Every command that README, docs and examples quote runs, ends and prints as they say. `-- --write` renews output."""
+    """Every command that README, docs and examples quote ends and prints as they say. `-- --write` renews output."""
     install(session)
     session.run("python", "-m", "docs.commands", *session.posargs)
 
@@ -102,6 +102,13 @@ def laws(session: nox.Session) -> None:
 def others(session: nox.Session) -> None:
     """All tests on the other Pythons, where they are installed."""
     run_tests(session, "-n", WORKERS, profile="ci")
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Which small changes of the decisions no test notices: `-- MODULE ... --sample N --seed S`. Takes hours."""
+    install(session, "test", "mutants")
+    session.run("python", "tests/mutation.py", session.create_tmp(), *session.posargs)
 
 
 @nox.session(default=False)

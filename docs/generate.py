@@ -1,4 +1,4 @@
-"""The reference pages, and the tables of how-it-decides: `python -m docs.generate` compares them with the code, `--write` renews them.
+"""The reference pages, and the tables of how-it-decides: `python -m docs.generate` compares, `--write` renews them.
 
 Read from the source, not from running objects (griffe), so that every Python version makes the same bytes. Only what
 `cpuplace` exports is asked at run time. One page a module that defines public names, one for the command.

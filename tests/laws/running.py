@@ -22,8 +22,16 @@ def carried_out(view: View, step: cp.Step) -> View:
     return after if step.after is None else after | {step.container_id: step.after}
 
 
+def op_of(before: cp.Held | None, after: cp.Held | None) -> cp.Op:
+    """What a step is called that changes this to that."""
+    if before is None or after is None:
+        return cp.Op.GRANT if before is None else cp.Op.RELEASE
+    less, more = after.cpus < before.cpus, before.cpus < after.cpus
+    return cp.Op.NARROW if less else cp.Op.WIDEN if more else cp.Op.MOVE
+
+
 def check_safe(view: View, before: cp.HostState, after: cp.HostState, *, dip: bool = False) -> None:
-    """No CPU of two owners, nobody shared on an exclusive CPU, no empty set, nobody below N."""
+    """No CPU of two owners, nobody shared on an exclusive CPU, no empty set, nobody below N, nor above."""
     kinds = {key: one.kind for state in (before, after) for key, one in state.assignments.items()}
     counts = {key: len(one.cpus) for key, one in after.owners.items() if key in before.owners}
     owned = {key: held.cpus for key, held in view.items() if kinds[key] in (cp.Kind.INTEGER, cp.Kind.PINNED)}
@@ -33,15 +41,19 @@ def check_safe(view: View, before: cp.HostState, after: cp.HostState, *, dip: bo
         assert held.cpus or kinds[key] is cp.Kind.UNMANAGED
         if kinds[key] is cp.Kind.SHARED:
             assert all(held.cpus.isdisjoint(cpus) for cpus in owned.values()), key
-        if key in counts and not dip:
-            assert len(held.cpus) >= min(counts[key], len(before[key].cpus))
+        if key in counts:
+            least, most = sorted((counts[key], len(before[key].cpus)))
+            assert (1 if dip else least) <= len(held.cpus) <= most
 
 
 @st.composite
 def crowds(draw: st.DrawFn) -> cp.HostState:
     """A host with some integer containers on it, most of it taken, and perhaps a few others."""
     host = draw(hosts(max_cpus=10))
-    state = cp.HostState.empty(host, cp.Policy(min_shared_cpus=0, isolated_cpus="ignore"))
+    memory = {"memory_policy": draw(st.sampled_from(["strict", "preferred"]))}
+    scope = {"memory_scope": draw(st.sampled_from(["pinned", "exclusive"]))}
+    policy = cp.Policy(min_shared_cpus=0, isolated_cpus="ignore", **memory, **scope)  # type: ignore[arg-type]
+    state = cp.HostState.empty(host, policy)
     for number in range(draw(st.integers(2, 5))):
         forbid = draw(few_cpus) if draw(st.integers(0, 2)) == 0 else cp.CpuSet()
         wishes = cp.Wishes(cores="isolate") if draw(st.integers(0, 7)) == 0 else cp.Wishes()
@@ -50,7 +62,7 @@ def crowds(draw: st.DrawFn) -> cp.HostState:
         state = taken_over(state, one)
     for number in range(draw(st.integers(0, 3))):
         state = taken_over(state, draw(requests(f"c{number}", most=2)))
-    return state
+    return taken_over(state, cp.ContainerRequest.shared("s")) if draw(st.booleans()) else state
 
 
 def taken_over(state: cp.HostState, request: cp.ContainerRequest) -> cp.HostState:

@@ -89,8 +89,8 @@ Way = list[tuple[Assignment, set[int], set[int]]]
 class Exhaustive:
     """Every way to clear a pin, from the definition, in sets."""
 
-    def __init__(self, state: cp.HostState, request: cp.ContainerRequest) -> None:
-        self.state, self.request = state, request
+    def __init__(self, state: cp.HostState, request: cp.ContainerRequest, *, once: bool = False) -> None:
+        self.state, self.request, self.once = state, request, once
         integer = [one for one in state.owners.values() if one.kind is cp.Kind.INTEGER]
         self.must = [one for one in integer if (one.cpus | one.withheld) & request.pin]
         self.others = [one for one in integer if one not in self.must and self.movable(one)]
@@ -120,7 +120,7 @@ class Exhaustive:
                 frozenset(set(state.usable) - gone - aside),
                 len(one.cpus),
                 wishes,
-                others=frozenset(others - set(one.cpus)),
+                others=frozenset(others - set(one.cpus | one.withheld)),
                 usable=frozenset(state.usable if wishes.cores == "isolate" else state.usable - state.reserved),
                 isolated_free=frozenset(aside & set(state.usable) - gone),
             )
@@ -159,7 +159,7 @@ class Exhaustive:
             return False
         if pool - left and any(not left - set(request.forbid) for request in self.state.shared.values()):
             return False
-        return ordered(self.state, after) is not None
+        return ordered(self.state, after, one_step_per_container=self.once) is not None
 
     def has_room(self, holders: tuple[str, ...]) -> bool:
         """Whether some containers have seats apart on the host without the others that could move."""
@@ -198,11 +198,11 @@ class Exhaustive:
         return None
 
 
-@given(conflicts())
-def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.ContainerRequest]) -> None:
+@given(conflicts(), st.booleans())
+def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.ContainerRequest], once: bool) -> None:
     state, request = conflict
-    every = Exhaustive(state, request)
-    answer, best = clear(state, request), every.least()
+    every = Exhaustive(state, request, once=once)
+    answer, best = clear(state, request, one_step_per_container=once), every.least()
     assert isinstance(answer, Cleared) == (best is not None), (answer, best)
     if isinstance(answer, Cleared):
         assert answer.optimal and every.cost(answer) == best

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 from attrs import evolve
@@ -69,7 +70,7 @@ class Everything(RuleBasedStateMachine):
     A crash or somebody who writes cpusets makes them differ; `synchronize` makes them one again.
     """
 
-    seen: Counter[str] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
 
     @initialize(data=st.data())
     def start(self, data: st.DataObject) -> None:
