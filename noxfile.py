@@ -78,7 +78,11 @@ def minimal(session: nox.Session) -> None:
     if found != {"cpuplace", "attrs", "sortedcontainers"}:
         session.error(f"a plain install brings {sorted(found)}")
     session.run(
-        "python", "-W", "error", "-c", "import cpuplace, cpuplace_linux, cpuplace_k8s; cpuplace_linux.read_host('/')"
+        "python",
+        "-W",
+        "error",
+        "-c",
+        "import cpuplace, cpuplace_linux, cpuplace_cgroup, cpuplace_k8s; cpuplace_linux.read_host('/')",
     )
     said = session.run("cpuplace", "--help", success_codes=[2], silent=True) or ""
     if "cpuplace[cli]" not in said or "Traceback" in said:

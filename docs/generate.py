@@ -22,7 +22,8 @@ BEGIN = "<!-- Generated from the code by `nox -s docs -- --write` down to the ne
 END = "<!-- Generated up to here. -->"
 GENERATED = "<!-- Generated from the code by `nox -s docs -- --write`; do not edit. -->\n"
 WHOLE = re.compile(
-    r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_linux\.(read_host|capture|policyfile)|cpuplace_k8s\.(manifests|files)"
+    r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_linux\.(read_host|capture|policyfile)"
+    r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check)|cpuplace_k8s\.(manifests|files)"
 )
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
 _POLICY = (
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> Iterator[tuple[str, str]]:
     """File name and text of every page, the index last."""
-    packages = [load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_k8s")]
+    packages = [load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_cgroup", "cpuplace_k8s")]
     modules = {module.path: module for package in packages for module in walk(package)}
     home: dict[str, str] = {}
     for path, module in sorted(modules.items()):
