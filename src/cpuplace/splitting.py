@@ -150,12 +150,19 @@ def _pop(parts: list[_Part], count: int) -> list[_Part]:
 
 
 def _best(parts: Mapping[int, int], waiting: Counter[Share]) -> list[Share]:
-    """Shares that these parts (size -> how many) hold: as few CPUs left over as can be, then the larger shares.
+    """Shares that these parts (size -> how many) hold: with as few CPUs left over as can be, then in the mixture that
+    waits (so that the groups after this one find the same), then the larger ones.
 
     Every kind of share in turn is given first, in every number, then the others, largest first: with the two kinds
     there are on hosts with cores of one size, that is every way to do it.
     """
     kinds = sorted((share for share, count in waiting.items() if count), key=_cpus_of, reverse=True)
+    cpus, workers = sum(_cpus_of(share) * count for share, count in waiting.items()), waiting.total()
+
+    def worth(chosen: list[Share]) -> tuple[int, int, int]:
+        used = sum(map(_cpus_of, chosen))
+        return used, -abs(len(chosen) * cpus - workers * used), -len(chosen)
+
     found: list[Share] = []
     for first in kinds:
         others = [kind for kind in kinds if kind != first]
@@ -166,7 +173,7 @@ def _best(parts: Mapping[int, int], waiting: Counter[Share]) -> list[Share]:
                 more = min(waiting[kind], _fits(left, kind))
                 left = _without(left, kind, more)
                 chosen += [kind] * more
-            found = max(found, chosen, key=lambda one: (sum(map(_cpus_of, one)), -len(one)))
+            found = max(found, chosen, key=worth)
     return sorted(found, key=_cpus_of, reverse=True)
 
 

@@ -122,7 +122,7 @@ def test_what_cannot_be_divided() -> None:
         (Topology.uniform(packages=2, cores_per_l3=8), 3, ["0-5", "6-7,13-15", "8-12"]),
         (Topology.uniform(packages=2, cores_per_l3=7), 4, ["0-3", "4-6", "7-10", "11-13"]),
         (Topology.uniform(cores_per_l3=4, threads_per_core=2), 3, ["0-1,4-5", "2,6", "3,7"]),
-        (Topology.uniform(cores_per_l3=4, threads_per_core=2), 6, ["0", "4", "1", "5", "2,6", "3,7"]),
+        (Topology.uniform(cores_per_l3=4, threads_per_core=2), 6, ["0,4", "1", "5", "2,6", "3", "7"]),
         (Topology.uniform(packages=2, l3_per_node=2, cores_per_l3=3), 6, ["0-1", "2,5", "3-4", "6-7", "8,11", "9-10"]),
     ],
 )
