@@ -54,7 +54,9 @@ def _check(host: Topology, cpus: CpuSet, workers: int, share: bool) -> None:
         raise BadInput("no CPU to divide", source=_SOURCE)
     if workers > len(cpus) and not share:
         raise BadInput(
-            f"{workers} workers, but CPUs {cpus} are only {len(cpus)}", source=_SOURCE, hint="share=True lets them share"
+            f"{workers} workers, but CPUs {cpus} are only {len(cpus)}",
+            source=_SOURCE,
+            hint="share=True lets them share",
         )
 
 
