@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from cpuplace.cpulist import format_list
 from cpuplace.errors import BadInput
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.interrupts import DeviceQueue, HostInterrupts, Interrupt
@@ -46,7 +47,7 @@ def plan_interrupts(
         steering=(*steering, *_default(seen, quiet)),
         quiet=quiet,
         pins=pins,
-        notes=tuple(_notes(seen, wanted, moves.values(), rps or xps)),
+        notes=tuple(_notes(seen, wanted, moves.values(), rps, xps)),
     )
 
 
@@ -111,21 +112,23 @@ def _mask(cpus: CpuSet) -> str:
     return cpus.format_mask()
 
 
-def _notes(seen: HostInterrupts, wanted: dict[_Key, CpuSet], moves: Iterable[IrqMove], steered: bool) -> Iterator[str]:
+def _notes(
+    seen: HostInterrupts, wanted: dict[_Key, CpuSet], moves: Iterable[IrqMove], rps: bool, xps: bool
+) -> Iterator[str]:
     for device, queue in wanted:
         found = seen.queue(device, queue)
         if found is None:
             yield f"{device}:{queue}: the host shows no such queue"
-        elif not found.irqs:
+            continue
+        if not found.irqs:
             yield f"{device}:{queue}: no interrupt of its own is known"
-        elif steered and found.rps is None and found.xps is None:
-            yield f"{device}:{queue}: no packet steering, it is no queue of a network device"
-    kept = CpuSet(move.irq.number for move in moves if move.why == "quiet" and not move.movable)
+        for asked, what, now in ((rps, "RPS", found.rps), (xps, "XPS", found.xps)):
+            if asked and now is None:
+                yield f"{device}:{queue}: it has no {what}"
+    kept = [move.irq.number for move in moves if move.why == "quiet" and not move.movable]
     if kept:
-        yield (
-            f"interrupts {kept} stay on quiet CPUs: the kernel manages them; those of disks come only for I/O that these"
-            " CPUs began"
-        )
+        numbers = format_list(sum(1 << number for number in kept))
+        yield f"kernel-managed, they stay on quiet CPUs (a disk's come only for I/O that these CPUs begin): {numbers}"
     for move in moves:
         if move.why == "queue" and not move.movable and not move.is_there:
-            yield f"{move.irq.label}: the kernel manages it, it serves CPUs {move.served}, not {move.wanted}"
+            yield f"{move.irq.label}: kernel-managed, it serves CPUs {move.served}, not {move.wanted}"

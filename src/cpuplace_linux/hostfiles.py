@@ -89,4 +89,6 @@ class HostFiles:
             finally:
                 os.close(handle)
         except OSError as error:
-            raise KernelRefused(self.where(path), text, error.errno or errno.EIO) from None
+            code = error.errno or errno.EIO
+            hint = "this needs root" if code in (errno.EACCES, errno.EPERM) and os.geteuid() else ""
+            raise KernelRefused(self.where(path), text, code, hint=hint) from None

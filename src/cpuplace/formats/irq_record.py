@@ -73,10 +73,15 @@ def _write(field: Field) -> FileWrite:
     path = field.need("path")
     if not re.fullmatch(_PATH, path.text()):
         raise path.bad(f"not a file of interrupts: {path.text()[:60]!r}")
-    names = field.maybe("names", lambda some: tuple(one.text() for one in some.items()), ())
+    nobody: tuple[str, ...] = ()
+    names = field.maybe("names", _names, nobody)
     return FileWrite(
         path=path.text(), before=_value(field.need("before")), after=_value(field.need("after")), names=names
     )
+
+
+def _names(field: Field) -> tuple[str, ...]:
+    return tuple(one.text() for one in field.items())
 
 
 def _value(field: Field) -> str:
