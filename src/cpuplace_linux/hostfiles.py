@@ -12,30 +12,34 @@ MAX_BYTES: Final = 64 << 20
 
 
 class KernelRefused(CpuplaceError):  # noqa: N818 - the name says what happened
-    """The kernel did not take a value: which file, what was written, what it said.
+    """The kernel did not take a value: which file or call, what was written, what the kernel said.
+
+    `code` is the errno; 0 when the kernel said nothing, but `shows` something else than what was written.
 
     >>> print(KernelRefused("/proc/irq/9/smp_affinity_list", "0-3", 13))
     /proc/irq/9/smp_affinity_list: wrote '0-3', the kernel said EACCES: Permission denied
     """
 
-    def __init__(self, target: str, wrote: str, code: int, *, hint: str = "") -> None:
-        """`target` = the file (or call), `code` = the errno."""
+    def __init__(self, target: str, wrote: str, code: int, *, shows: str = "", hint: str = "") -> None:
+        """Keep the parts apart, so that callers can act on them."""
         super().__init__(target, wrote, code)
         self.target = target
         self.wrote = wrote
         self.code = code
+        self.shows = shows
         self.hint = hint
 
     @property
     def said(self) -> str:
-        """The errno by name and in words."""
+        """The errno by name and in words, or what is there instead."""
+        if not self.code:
+            return f"nothing, but shows {self.shows!r}"
         return f"{errno.errorcode.get(self.code, self.code)}: {os.strerror(self.code)}"
 
     def __str__(self) -> str:
         """One line."""
-        return f"{self.target}: wrote {self.wrote!r}, the kernel said {self.said}" + (
-            f" ({self.hint})" if self.hint else ""
-        )
+        tail = f" ({self.hint})" if self.hint else ""
+        return f"{self.target}: wrote {self.wrote!r}, the kernel said {self.said}{tail}"
 
 
 class HostFiles:

@@ -126,7 +126,7 @@ def _written(files: HostFiles, write: FileWrite) -> WriteResult:
     if now is None:
         return WriteResult(write=write, result="gone", said=f"{files.where(write.path)}: gone after the write")
     if _set(write.path, now) != _set(write.path, write.after):
-        said = f"{files.where(write.path)}: wrote {write.after!r}, the kernel shows {now!r}"
+        said = KernelRefused(files.where(write.path), write.after, 0, shows=now)
         back = _taken_back(files, WriteResult(write=write, result="done"))
         return WriteResult(write=write, result="refused", said=f"{said}; {back.result}")
     return WriteResult(write=write, result="done")

@@ -5,7 +5,7 @@ import os
 from cpuplace import BadInput
 from cpuplace.idset import CpuSet
 from cpuplace.splitting import split_cpus
-from cpuplace_linux.allowed import allowed_cpus
+from cpuplace_linux.allowance import allowed_cpus
 from cpuplace_linux.read_host import read_host
 
 

@@ -67,9 +67,7 @@ def test_no_worker_is_spread_that_fits_into_what_the_spread_ones_hold(data: st.D
             assert not any(needs <= group for group in groups.values())
 
 
-@given(
-    st.integers(1, 2), st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), st.integers(1, 2), st.integers(1, 6)
-)
+@given(st.integers(1, 2), st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), st.integers(1, 2), st.integers(1, 6))
 def test_where_the_workers_of_a_node_divide_it_each_has_its_own(
     packages: int, nodes: int, l3s: int, cores: int, threads: int, each: int
 ) -> None:
