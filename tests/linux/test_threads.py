@@ -5,6 +5,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -51,6 +52,14 @@ def every_thread_ends() -> Iterator[None]:
 
 def kinds(layout: PartitionThreadLayout, role: str) -> list[str]:
     return [type(one).__name__ for one in layout.activities if one.role == role]
+
+
+def hold_on(busy: threading.Event, hold: threading.Event, done: list[int] | None = None) -> None:
+    """Work that begins when it says so, and lasts until it is let go."""
+    if done is not None:
+        done.append(0)
+    busy.set()
+    hold.wait(30)
 
 
 def status_cpus(tid: int, pid: int | str = "self") -> CpuSet:
@@ -105,10 +114,10 @@ def test_what_waits_is_worked_on_before_the_end_or_dropped() -> None:
         done: list[int] = []
         hold, busy = threading.Event(), threading.Event()
         layout = BUILDER.build().start()
-        layout.send("writer", lambda: (done.append(0), busy.set(), hold.wait(10)))  # noqa: B023
+        layout.send("writer", partial(hold_on, busy, hold, done))
         assert busy.wait(10)
         for number in (1, 2, 3):
-            layout.send("writer", lambda number=number: done.append(number))  # noqa: B023
+            layout.send("writer", lambda number=number: done.append(number))
         threading.Timer(0.05, hold.set).start()
         assert layout.stop(drop=drop) == ()
         assert done == expected
@@ -119,7 +128,7 @@ def test_what_waits_is_worked_on_before_the_end_or_dropped() -> None:
 def test_a_full_queue_makes_senders_wait_and_a_dead_role_wakes_them() -> None:
     hold, busy = threading.Event(), threading.Event()
     with BUILDER.with_queue_size(2).build() as layout:
-        layout.send("writer", lambda: (busy.set(), hold.wait(10)))
+        layout.send("writer", partial(hold_on, busy, hold))
         assert busy.wait(10)
         for _ in range(2):
             layout.send("writer", lambda: None, timeout=0)
@@ -183,7 +192,7 @@ def test_a_body_that_works_on_its_own_sees_the_end() -> None:
 def test_one_that_does_not_end_is_named() -> None:
     hold, busy = threading.Event(), threading.Event()
     layout = BUILDER.build().start()
-    layout.send("writer", lambda: (busy.set(), hold.wait(30)))
+    layout.send("writer", partial(hold_on, busy, hold))
     assert busy.wait(10)
     assert layout.stop(timeout=0.05) == ("writer",)
     assert [one.role for one in layout.activities if isinstance(one, RoleActivity.Stuck)] == ["writer"]
@@ -212,7 +221,12 @@ def test_cpus_that_only_partly_exist_are_refused_and_taken_back() -> None:
 def test_a_foreign_thread_is_attached() -> None:
     ready: queue.Queue[int] = queue.Queue()
     end = threading.Event()
-    foreign = threading.Thread(target=lambda: (ready.put(threading.get_native_id()), end.wait(10)))
+
+    def foreigner() -> None:
+        ready.put(threading.get_native_id())
+        end.wait(10)
+
+    foreign = threading.Thread(target=foreigner)
     foreign.start()
     tid = ready.get(timeout=10)
     layout = BUILDER.build()
@@ -221,7 +235,7 @@ def test_a_foreign_thread_is_attached() -> None:
     end.set()
     foreign.join()
     with pytest.raises(KernelRefused, match="ESRCH"):
-        layout.attach("writer", tid)
+        layout.attach("writer", 4_000_000)
 
 
 def test_a_process_starts_where_its_role_runs_and_ends_with_the_layout() -> None:
