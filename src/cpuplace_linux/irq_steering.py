@@ -90,16 +90,16 @@ def undo_irq_record(record: str | os.PathLike[str] | None = None, root: str | os
 
 def _save(path: Path, writes: Sequence[FileWrite]) -> None:
     """The record is on disk before the first write; an older one is never replaced, since it knows what was first."""
+    if path.exists():
+        raise BadInput(
+            "interrupts were moved before, and this is what was there", source=str(path), hint="`irq undo` it first"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(irq_record.render(writes) + "\n")
             file.flush()
             os.fsync(file.fileno())
-    except FileExistsError:
-        raise BadInput(
-            "interrupts were moved before, and this is what was there", source=str(path), hint="`irq undo` it first"
-        ) from None
     except OSError as error:
         hint = "moving interrupts needs root" if error.errno in (errno.EACCES, errno.EPERM) else ""
         raise BadInput(f"cannot be written: {error.strerror}", source=str(path), hint=hint) from None

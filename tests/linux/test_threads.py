@@ -117,7 +117,7 @@ def test_what_waits_is_worked_on_before_the_end_or_dropped() -> None:
         layout.send("writer", partial(hold_on, busy, hold, done))
         assert busy.wait(10)
         for number in (1, 2, 3):
-            layout.send("writer", lambda number=number: done.append(number))
+            layout.send("writer", partial(done.append, number))
         threading.Timer(0.05, hold.set).start()
         assert layout.stop(drop=drop) == ()
         assert done == expected
