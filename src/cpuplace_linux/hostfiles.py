@@ -14,13 +14,16 @@ MAX_BYTES: Final = 64 << 20
 class KernelRefused(CpuplaceError):  # noqa: N818 - the name says what happened
     """The kernel did not take a value: which file or call, what was written, what the kernel said.
 
-    `code` is the errno; 0 when the kernel said nothing, but `shows` something else than what was written.
+    `code` is the errno; 0 when the kernel said nothing, but `shows` something else than what was written. `opened` =
+    the file could be opened, so that it was the value, or what the file is about, that was refused.
 
     >>> print(KernelRefused("/proc/irq/9/smp_affinity_list", "0-3", 13))
     /proc/irq/9/smp_affinity_list: wrote '0-3', the kernel said EACCES: Permission denied
     """
 
-    def __init__(self, target: str, wrote: str, code: int, *, shows: str = "", hint: str = "") -> None:
+    def __init__(
+        self, target: str, wrote: str, code: int, *, shows: str = "", hint: str = "", opened: bool = False
+    ) -> None:
         """Keep the parts apart, so that callers can act on them."""
         super().__init__(target, wrote, code)
         self.target = target
@@ -28,6 +31,7 @@ class KernelRefused(CpuplaceError):  # noqa: N818 - the name says what happened
         self.code = code
         self.shows = shows
         self.hint = hint
+        self.opened = opened
 
     @property
     def said(self) -> str:
@@ -86,13 +90,14 @@ class HostFiles:
 
     def write(self, path: str, text: str) -> None:
         """Write the text in one go, as kernel files want it; raises KernelRefused. Never makes a file."""
+        handle = None
         try:
             handle = os.open(self.root / path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
-            try:
-                os.write(handle, f"{text}\n".encode())
-            finally:
-                os.close(handle)
+            os.write(handle, f"{text}\n".encode())
         except OSError as error:
-            code = error.errno or errno.EIO
-            hint = "this needs root" if code in (errno.EACCES, errno.EPERM) and os.geteuid() else ""
-            raise KernelRefused(self.where(path), text, code, hint=hint) from None
+            code, opened = error.errno or errno.EIO, handle is not None
+            hint = "this needs root" if code in (errno.EACCES, errno.EPERM) and not opened and os.geteuid() else ""
+            raise KernelRefused(self.where(path), text, code, hint=hint, opened=opened) from None
+        finally:
+            if handle is not None:
+                os.close(handle)

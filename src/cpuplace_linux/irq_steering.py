@@ -18,7 +18,7 @@ DEFAULT_RECORD: Final = "run/cpuplace/irq-undo.json"
 """Where `apply_irq_plan` keeps what was there, below the root."""
 
 Result = Literal["done", "managed", "gone", "refused", "taken back", "not taken back", "not tried", "there", "another"]
-"""done: written and read back. managed: the kernel keeps this interrupt (EIO). gone: there is no such file any more.
+"""done: written and read back. managed: the kernel keeps this interrupt. gone: there is no such file any more.
 refused: the kernel said no, or shows something else. taken back, not taken back, not tried: what a refusal did to the
 others. there: undo found it as it was. another: undo found that the number belongs to another interrupt now."""
 
@@ -133,8 +133,11 @@ def _written(files: HostFiles, write: FileWrite) -> WriteResult:
 
 
 def _meaning(write: FileWrite, refused: KernelRefused) -> Result:
-    """EIO is how the kernel says that it manages an interrupt itself (or that it belongs to one CPU)."""
-    if refused.code == errno.EIO and write.path.endswith("/smp_affinity_list"):
+    """How the kernel says that it manages an interrupt itself, or that it belongs to one CPU: EIO, and since Linux 6.12
+    EPERM (kernel/irq/proc.c, write_irq_affinity); who may not write at all cannot open the file.
+    """
+    kept = refused.code == errno.EIO or (refused.code == errno.EPERM and refused.opened)
+    if kept and write.path.endswith("/smp_affinity_list"):
         return "managed"
     return "gone" if refused.code in (errno.ENOENT, errno.ENODEV, errno.ENXIO) else "refused"
 

@@ -33,15 +33,15 @@ def root(tmp_path: Path) -> Path:
 Faults = Callable[[str, int], None]
 
 
-@pytest.fixture
-def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """A kernel that keeps managed interrupts, and says to further files what it is told to say."""
-    codes = {f"proc/irq/{number}/smp_affinity_list": errno.EIO for number in MANAGED | {0}}
-    write = HostFiles.write
+@pytest.fixture(params=[errno.EIO, errno.EPERM], ids=["EIO", "EPERM"])
+def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """A kernel, old or new, that keeps managed interrupts, and says to further files what it is told to say."""
+    codes = {f"proc/irq/{number}/smp_affinity_list": request.param for number in MANAGED | {0}}
+    kept, write = set(codes), HostFiles.write
 
     def said(self: HostFiles, path: str, text: str) -> None:
         if path in codes:
-            raise KernelRefused(self.where(path), text, codes[path])
+            raise KernelRefused(self.where(path), text, codes[path], opened=path in kept)
         write(self, path, text)
 
     monkeypatch.setattr(HostFiles, "write", said)
@@ -182,7 +182,7 @@ def test_a_kept_interrupt_is_reported_not_a_failure(root: Path, faults: Faults) 
     assert "nvme0q1: kernel-managed, it serves CPUs 0,4, not 1" in plan.notes
     outcome = apply_irq_plan(plan, root)
     assert (outcome.ok, results(outcome)) == (True, {"25": "managed", "31": "done", "32": "done"})
-    assert "EIO" in outcome.results[0].said
+    assert "proc/irq/25/smp_affinity_list: wrote '1', the kernel said E" in outcome.results[0].said
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EINVAL, errno.ENOSPC, errno.EPERM])

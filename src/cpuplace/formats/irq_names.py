@@ -2,7 +2,7 @@
 
 Queues count from 0, as blk-mq (`mq/0`) and network devices (`rx-0`) count them; nvme0q1 is queue 0 of nvme0, since
 q0 takes commands, not data. Nothing in /proc says that an interrupt is managed (drivers ask for it with
-PCI_IRQ_AFFINITY, and a write to smp_affinity then answers EIO); it is known of the drivers below.
+PCI_IRQ_AFFINITY, and a write to smp_affinity is then refused); it is known of the drivers below.
 """
 
 import re
