@@ -6,11 +6,9 @@ PCI_IRQ_AFFINITY, and a write to smp_affinity is then refused); it is known of t
 """
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from attrs import frozen
-
-Serves = Literal["both", "rx", "tx", "other"]
 
 
 @frozen(slots=True)
@@ -22,7 +20,6 @@ class IrqName:
 
     owner: str
     queue: int | None = None
-    serves: Serves = "other"
     managed: bool = False
 
 
@@ -31,43 +28,31 @@ _NVME: Final = re.compile(rf"(nvme[0-9]{{1,5}})q{_NUMBER}")
 _VIRTIO: Final = re.compile(rf"(virtio[0-9]{{1,5}})-([a-z_]+)(?:\.{_NUMBER})?")
 _AT_PCI: Final = re.compile(rf"(?:mlx[45]_comp|mana_q|gve-ntfy-blk){_NUMBER}@pci:([0-9a-f:.]+)")
 _NIC: Final = re.compile(
-    rf"(?:[a-z0-9]+-)?([\w.@]+?)-(?:(tx-?rx|rx-?tx|rx|tx|fp|q)-?)?{_NUMBER}(?:-(rx|tx))?", re.IGNORECASE | re.ASCII
+    rf"(?:(?:i40e|iavf|ice|idpf)-)?([\w.@]+?)-(?:(?:tx-?rx|rx-?tx|rx|tx|fp|q)-?)?{_NUMBER}(?:-(?:rx|tx))?",
+    re.IGNORECASE | re.ASCII,
 )
 _DISK: Final = re.compile(rf"((?:mpt[23]sas|megasas|smartpqi|hisi_sas)[0-9]*)-msix{_NUMBER}", re.ASCII)
-_VIRTIO_SERVES: Final[dict[str, Serves]] = {"input": "rx", "output": "tx", "rx": "rx", "tx": "tx"}
 
 
 def parse(name: str) -> IrqName:
     """What the name of an interrupt says; a name of no known form is its own owner.
 
     >>> parse("nvme0q3")
-    IrqName(owner='nvme0', queue=2, serves='both', managed=True)
-    >>> parse("i40e-ens1f0-TxRx-7").queue, parse("virtio3-output.1").serves, parse("rtc0")
-    (7, 'tx', IrqName(owner='rtc0', queue=None, serves='other', managed=False))
+    IrqName(owner='nvme0', queue=2, managed=True)
+    >>> parse("i40e-ens1f0-TxRx-7"), parse("rtc0").queue
+    (IrqName(owner='ens1f0', queue=7, managed=False), None)
     """
     if match := _NVME.fullmatch(name):
         queue = int(match[2])
-        return IrqName(match[1], queue - 1, "both", managed=True) if queue else IrqName(match[1])
+        return IrqName(match[1], queue - 1, managed=True) if queue else IrqName(match[1])
     if match := _VIRTIO.fullmatch(name):
-        return _virtio(match[1], match[2], None if match[3] is None else int(match[3]))
+        # Requests of disks (req.0), SCSI (request) and file systems (requests.0) are managed, NICs' queues are not.
+        queue_or_none = None if match[3] is None else int(match[3])
+        return IrqName(match[1], queue_or_none, managed=match[2].startswith("req"))
     if match := _AT_PCI.fullmatch(name):
-        return IrqName(match[2], int(match[1]), "both")
+        return IrqName(match[2], int(match[1]))
     if match := _DISK.fullmatch(name):
-        return IrqName(match[1], int(match[2]), "both", managed=True)
+        return IrqName(match[1], int(match[2]), managed=True)
     if match := _NIC.fullmatch(name):
-        return IrqName(match[1], int(match[3]), _direction(match[2] or match[4] or ""))
+        return IrqName(match[1], int(match[2]))
     return IrqName(name)
-
-
-def _virtio(owner: str, what: str, number: int | None) -> IrqName:
-    """Requests of disks (req.0), SCSI (request) and file systems (requests.0) are managed; queues of NICs are not."""
-    if what.startswith("req"):
-        return IrqName(owner, number, "both", managed=True)
-    serves = _VIRTIO_SERVES.get(what, "other")
-    if serves == "other":
-        return IrqName(owner)
-    return IrqName(owner, number, serves)
-
-
-def _direction(word: str) -> Serves:
-    return "rx" if word.lower() == "rx" else "tx" if word.lower() == "tx" else "both"
