@@ -77,6 +77,8 @@ def test_apply_and_undo(run: Run, root: Path, spec: str) -> None:
     assert "· " + str(root / "proc/irq/0/smp_affinity_list") + ": wrote '2-3', the kernel said EPERM" in out
     assert [affinity(root, number) for number in (9, 24, 30, 31, 33)] == ["2-3,6-7"] * 3 + ["1", "4"]
     assert (root / "sys/class/net/eth0/queues/rx-1/rps_cpus").read_text() == "00000010\n"
+    assert run("irq", "apply", spec, *at) == (0, "0 files written\n", ""), "all of it is there"
+    (root / "proc/irq/31/smp_affinity_list").write_text("7")
     code, out, err = run("irq", "apply", spec, *at)
     assert (code, out) == (2, "")
     assert err.startswith(f"cpuplace: error: {record}: interrupts were moved before")
