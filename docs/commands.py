@@ -1,9 +1,9 @@
 """Quoted commands run: `python -m docs.commands` carries out every `cpuplace` line of README, docs and examples.
 
-A line counts when it is `$ cpuplace ...` in a `console` block of a Markdown page, or `# $ cpuplace ...` in a file under
-examples/, or README's first set-up command; `python examples/...` counts like `cpuplace ...`. Its exit code must be 0, or
-the one that a trailing `# exit 1` says. The commands of one file run in order in one scratch folder that holds a copy of
-examples/.
+A line counts when it is `$ cpuplace ...` in a `console` block of a Markdown page, or `# $ cpuplace ...` in a file
+under examples/, or README's first set-up command; `python examples/...` counts like `cpuplace ...`. Its exit code must
+be 0, or the one that a trailing `# exit 1` says. The commands of one file run in order in one scratch folder that holds
+a copy of examples/.
 """
 
 import os

@@ -1,6 +1,7 @@
 """The memory policy of the calling thread: set_mempolicy(2) by its number, since no C library has a name for it."""
 
 import ctypes
+import errno
 import platform
 from typing import Final, Literal
 
@@ -28,7 +29,7 @@ def set_memory_policy(mode: MemoryMode, nodes: NodeSet = NO_NODES) -> None:
 
     `bind`: these nodes only; `preferred`: the one node first; `interleave`: in turn; `default`: the node of its CPU.
     Raises KernelRefused (EINVAL: a node without memory or not allowed; ENOSYS, EPERM: a sandbox), BadInput for nodes
-    that do not go with the mode and for machines whose call is not known.
+    that do not go with the mode.
 
     >>> set_memory_policy("bind")
     Traceback (most recent call last):
@@ -58,7 +59,8 @@ def _mask(nodes: NodeSet) -> "ctypes.Array[ctypes.c_ulong]":
 def _call(which: int, wrote: str, *arguments: object) -> None:
     machine = platform.machine()
     if machine not in _NUMBERS:
-        raise BadInput(f"how to set it on {machine} is not known here", source="memory policy")
+        hint = f"the number of this call on {machine} is not known here"
+        raise KernelRefused(("set_mempolicy", "get_mempolicy")[which], wrote, errno.ENOSYS, hint=hint)
     library = ctypes.CDLL(None, use_errno=True)
     if library.syscall(ctypes.c_long(_NUMBERS[machine][which]), *arguments):
         raise KernelRefused(("set_mempolicy", "get_mempolicy")[which], wrote, ctypes.get_errno())

@@ -120,7 +120,9 @@ class Role:
         self.stop.set()
 
     def has_ended(self, timeout: float) -> bool:
-        """Whether it ends within so many seconds."""
+        """Whether it ends within so many seconds; a role that asks about itself ends when it returns."""
+        if self.worker is threading.current_thread():
+            return True
         if self.worker is not None:
             self.worker.join(timeout)
         return self.worker is None or not self.worker.is_alive()

@@ -21,7 +21,7 @@ from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.partitions_pinning import PartitionId, PartitionPinning, ThreadPinTarget
 from cpuplace.partitions_spec import PartitionRole
 from cpuplace_linux.affinity import pin
-from cpuplace_linux.inbox import Inbox
+from cpuplace_linux.inbox import Inbox, RoleEnded
 from cpuplace_linux.memory_policy import MemoryMode
 from cpuplace_linux.role_activity import ActivityLog, Pinned, RoleActivity, Stuck
 from cpuplace_linux.role_runner import Factory, Role, RoleProcess, RoleThread, call_items
@@ -123,6 +123,7 @@ class PartitionThreadLayout:
         self._pins = dict(pins)
         self._threads = {role: self._thread(role) for role in pins}
         self._processes: list[RoleProcess] = []
+        self._stopped = False
 
     def _thread(self, role: str) -> RoleThread:
         return RoleThread(
@@ -152,8 +153,8 @@ class PartitionThreadLayout:
 
         Raises KernelRefused when one cannot be, TimeoutError when one is not in time; then none is left running.
         """
-        if any(thread.worker is not None for thread in self._threads.values()):
-            raise BadInput("it was started before", source=_SOURCE, hint="build a new one")
+        if self._stopped or any(thread.worker is not None for thread in self._threads.values()):
+            raise BadInput("it was started or stopped before", source=_SOURCE, hint="build a new one")
         end = monotonic() + timeout
         for thread in self._threads.values():
             thread.start()
@@ -203,9 +204,11 @@ class PartitionThreadLayout:
         """Start a process on the role's CPUs, with the layout's memory policy from its first instruction; its number.
 
         It is restarted, reported and stopped like the role's thread. Raises KernelRefused when it cannot be started
-        there.
+        there, `RoleEnded` when the layout was stopped.
         """
         name = self._known(role)
+        if self._stopped:
+            raise RoleEnded(f"the layout of {self.partition_id} was stopped")
         process = RoleProcess(
             partition_id=self.partition_id,
             name=name,
@@ -230,6 +233,7 @@ class PartitionThreadLayout:
         Threads that are stuck stay (Python cannot end them, they end with the program); processes are killed.
         """
         end = monotonic() + timeout
+        self._stopped = True
         everyone: list[Role] = [*self._threads.values(), *self._processes]
         for role in everyone:
             role.tell_to_stop(drop=drop)

@@ -290,6 +290,41 @@ def test_plans_that_make_no_sense(root: Path) -> None:
     assert notes == ("eth9:0: the host shows no such queue", "vda:0: it has no RPS")
 
 
+def test_a_queue_without_an_interrupt_of_its_own_is_told(root: Path) -> None:
+    rows = {number: row for number, row in INTERRUPTS.items() if number != 28}
+    (root / "proc/interrupts").write_text(interrupts_text(rows))
+    plan = plan_interrupts(read_interrupts(root), [DeviceQueuePin("nvme0", 3, 3)])
+    assert (plan.moves, plan.notes) == ((), ("nvme0:3: no interrupt of its own is known",))
+
+
+def test_an_interrupt_that_vanishes_at_the_write(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = HostFiles.write
+
+    def vanishing(self: HostFiles, path: str, text: str) -> None:
+        write(self, path, text)
+        if "/31/" in path:
+            (self.root / path).unlink()
+
+    monkeypatch.setattr(HostFiles, "write", vanishing)
+    outcome = apply_irq_plan(plan_interrupts(read_interrupts(root), [DeviceQueuePin("eth0", 0, 2)]), root)
+    assert (outcome.ok, results(outcome)) == (True, {"31": "gone", "32": "done"})
+    assert "gone after the write" in outcome.results[0].said
+
+
+def test_a_value_that_cannot_be_read_back_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = HostFiles.write
+    monkeypatch.setattr(HostFiles, "write", lambda self, path, text: write(self, path, text if text == "0-7" else "?"))
+    outcome = apply_irq_plan(plan_interrupts(read_interrupts(root), [DeviceQueuePin("eth0", 0, 2)]), root)
+    assert (results(outcome), affinity(root, 31)) == ({"31": "refused", "32": "not tried"}, "0-7")
+
+
+def test_what_was_kept_in_between_stays_kept_when_all_is_taken_back(root: Path, faults: Faults) -> None:
+    faults("proc/irq/31/smp_affinity_list", errno.EINVAL)
+    pins = [DeviceQueuePin("nvme0", 0, 1), DeviceQueuePin("eth0", 0, 2)]
+    outcome = apply_irq_plan(plan_interrupts(read_interrupts(root), pins), root)
+    assert results(outcome) == {"25": "managed", "31": "refused", "32": "not tried"}
+
+
 def test_a_queue_with_two_users_goes_to_both(root: Path) -> None:
     plan = plan_interrupts(read_interrupts(root), [DeviceQueuePin("eth0", 0, 2), DeviceQueuePin("eth0", 0, 5)])
     assert {str(move.wanted) for move in plan.moves} == {"2,5"}

@@ -26,7 +26,10 @@ def test_a_plain_install_is_enough_and_reading_a_host_needs_no_threads() -> None
         "print(json.dumps([sorted(first), sorted(sys.modules)]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, all_of_it = ({name.split(".")[0] for name in names} for names in json.loads(done.stdout))
-    foreign = all_of_it - set(sys.stdlib_module_names)
+    first, everything = json.loads(done.stdout)
+    foreign = {name.split(".")[0] for name in everything} - set(sys.stdlib_module_names)
     assert {name for name in foreign if not name.startswith(("_", "cpuplace"))} <= {"attr", "attrs", "sortedcontainers"}
-    assert not {"ctypes", "queue", "platform"} & first
+    assert "cpuplace_linux.thread_layout" in everything
+    assert {name for name in first if name.startswith("cpuplace_linux.")} == {
+        f"cpuplace_linux.{name}" for name in ("capture", "folder", "read_host", "tarball")
+    }

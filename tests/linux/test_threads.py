@@ -27,6 +27,8 @@ from cpuplace_linux import (
     pin,
     set_memory_policy,
 )
+from cpuplace_linux.role_activity import ActivityLog
+from cpuplace_linux.role_runner import RoleProcess
 
 CPUS = sorted(allowed_cpus())
 FIRST, LAST = CpuSet([CPUS[0]]), CpuSet([CPUS[-1]])
@@ -264,6 +266,64 @@ def test_a_process_that_fails_is_restarted_and_one_that_cannot_start_is_an_error
     layout.stop()
 
 
+def test_a_process_that_cannot_be_where_its_role_runs_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = CpuSet([max(CPUS) + 40_000])
+    layout = BUILDER.with_thread_pins({"writer": ThreadPinTarget(absent)}).build()
+    with pytest.raises(KernelRefused, match="EINVAL"):
+        layout.launch("writer", SLEEP)
+    assert kinds(layout, "writer") == ["NotPinned"]
+    seen: list[int] = []
+
+    def refusing(tid: int, cpus: CpuSet) -> CpuSet:
+        if tid:
+            seen.append(tid)
+            raise KernelRefused(f"sched_setaffinity({tid})", str(cpus), 22)
+        return pin(tid, cpus)
+
+    monkeypatch.setattr("cpuplace_linux.role_runner.pin", refusing)
+    layout = BUILDER.build()
+    with pytest.raises(KernelRefused, match="EINVAL"):
+        layout.launch("writer", SLEEP)
+    layout.stop()
+    assert kinds(layout, "writer") == ["Started", "NotPinned"]
+    assert not Path(f"/proc/{seen[0]}").exists()
+
+
+def test_a_process_that_is_told_to_stop_before_it_is_there(tmp_path: Path) -> None:
+    process = RoleProcess(
+        partition_id="p0",
+        name="writer",
+        target=ThreadPinTarget(FIRST),
+        log=ActivityLog(),
+        restarts=5,
+        memory=None,
+        argv=SLEEP,
+    )
+    process.tell_to_stop(drop=True)
+    process.start()
+    assert process.has_ended(30)
+    assert [type(one).__name__ for one in process.log] == ["Started", "Pinned", "Stopped"]
+
+
+def test_a_start_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = threading.Event()
+
+    def slow(tid: int, cpus: CpuSet) -> CpuSet:
+        hold.wait(30)
+        return pin(tid, cpus)
+
+    monkeypatch.setattr("cpuplace_linux.role_runner.pin", slow)
+    threading.Timer(0.2, hold.set).start()
+    with pytest.raises(TimeoutError, match="reactor was not pinned in time"):
+        BUILDER.build().start(timeout=0.01)
+    hold.clear()
+    threading.Timer(0.2, hold.set).start()
+    layout = BUILDER.build()
+    with pytest.raises(TimeoutError, match="writer was not pinned in time"):
+        layout.launch("writer", SLEEP, timeout=0.01)
+    assert layout.activities.until(RoleActivity.Stopped, timeout=30) is not None
+
+
 def test_a_process_that_will_not_end_is_killed(tmp_path: Path) -> None:
     layout = BUILDER.build()
     code = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w'); time.sleep(600)"
@@ -324,11 +384,28 @@ def test_what_cannot_be_built(builder: PartitionThreadLayoutBuilder, problem: st
         builder.build()
 
 
+def test_a_role_may_stop_the_layout_it_belongs_to() -> None:
+    layout = BUILDER.build().start()
+    answer: queue.Queue[tuple[str, ...]] = queue.Queue()
+    layout.send("writer", lambda: answer.put(layout.stop()))
+    assert answer.get(timeout=20) == ()
+    with pytest.raises(RoleEnded, match="was stopped"):
+        layout.launch("writer", SLEEP)
+    with pytest.raises(BadInput, match="started or stopped before"):
+        layout.start()
+
+
+def test_a_machine_whose_calls_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "pdp11")
+    with pytest.raises(KernelRefused, match=r"ENOSYS.*on pdp11 is not known"):
+        BUILDER.with_memory_policy("bind").build().start()
+
+
 def test_misuse_is_said() -> None:
     with BUILDER.build() as layout:
         with pytest.raises(BadInput, match="no role 'sweeper'"):
             layout.send("sweeper", 1)
-        with pytest.raises(BadInput, match="started before"):
+        with pytest.raises(BadInput, match="started or stopped before"):
             layout.start()
     with pytest.raises(BadInput, match="which NUMA node"):
         PartitionThreadLayoutBuilder("p0").with_memory_policy("bind")
