@@ -218,8 +218,8 @@ class RoleProcess(Role):
             self.refuse(mine, KernelRefused(f"exec of {self.argv[0]}", " ".join(self.argv), code))
             return False
         except KernelRefused as refused:
-            self.refuse(self.tid, refused)
             self._kill()
+            self.refuse(self.tid, refused)
             return False
         if times:
             self.publish(Restarted(role=self.name, tid=self.tid, times=times))
