@@ -18,7 +18,7 @@ from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.plan import Plan, apply
-from cpuplace.planner import change_topology, forget_pod, place, place_all, release, resize, synchronize
+from cpuplace.planner import change_topology, forget_pod, place, place_all, rebalance, release, resize, synchronize
 from cpuplace.policy import Policy
 from cpuplace.refusal import (
     AlreadyPlaced,
@@ -147,6 +147,7 @@ __all__ = [
     "place_all",
     "plan_interrupts",
     "read_pod",
+    "rebalance",
     "release",
     "resize",
     "split_cpus",

@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
-from cpuplace.events import Event, Forget, Hotplug, Release, Resize, Restart, Start
+from cpuplace.events import Event, Forget, Hotplug, Rebalance, Release, Resize, Restart, Start
 from cpuplace.formats.events import word_of
 from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
@@ -181,6 +181,8 @@ def _about(event: Event) -> str:
             return str(cpus)
         case Resize(container_id=key, count=count):
             return f"{key} to {count}"
+        case Rebalance(max_moves=most):
+            return f"up to {most}"
         case Restart():
             return ""
         case _:
