@@ -85,6 +85,13 @@ def minimal(session: nox.Session) -> None:
         session.error(f"the command does not say what a plain install lacks: {said}")
 
 
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The tests of `tests/e2e/vm` inside made-up machines with a real kernel. `-- --write` renews their captures."""
+    install(session, "test")
+    session.run("python", "-m", "tests.e2e.bed", *session.posargs)
+
+
 @nox.session(default=False)
 def laws(session: nox.Session) -> None:
     """The property tests once more, long and random: a find is a seed to keep."""
