@@ -3,6 +3,7 @@
 The machine: 16 CPUs, an NVMe drive and a virtio disk at node 1, a virtio network card at node 0.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,13 @@ from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.interrupts import HostInterrupts
 from cpuplace.irq_planning import plan_interrupts
 from cpuplace.partitions_pinning import DeviceQueuePin
+from cpuplace_cli.main import main
 from cpuplace_linux import (
     PartitionThreadLayoutBuilder,
     RoleActivity,
     allowed,
     apply_irq_plan,
     current_memory_policy,
-    read_host,
     read_interrupts,
     split,
     undo_irq_record,
@@ -29,11 +30,6 @@ from cpuplace_linux import (
 
 GROUP = Path("/sys/fs/cgroup/cpuplace-split")
 """A group of cgroup v2 for the tests that need a cpuset."""
-
-
-@pytest.fixture(scope="module")
-def host() -> cp.Topology:
-    return read_host()
 
 
 @pytest.fixture
@@ -145,6 +141,26 @@ def test_roles_run_where_the_plan_says(host: cp.Topology, seen: HostInterrupts) 
             status = Path(f"/proc/{pid}/status").read_text()
             assert f"Cpus_allowed_list:\t{one.pins['telemetry-worker'].cpus}\n" in status
         assert found == [("bind", NodeSet([one.numa_node]))]
+
+
+def test_the_command_moves_and_restores(
+    host: cp.Topology, seen: HostInterrupts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = affinities(seen)
+    spec = tmp_path / "engine.yaml"
+    spec.write_text("{partitions: 2, usable: 1-15}")
+    assert main(["irq", "apply", str(spec), "--quiet-exclusive", "--rps", "--xps", "-o", "json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["record"] == "/run/cpuplace/irq-undo.json"
+    now = affinities(seen)
+    assert {one["path"] for one in done["results"] if one["result"] == "done"} > {
+        f"proc/irq/{number}/smp_affinity_list" for number, cpus in now.items() if cpus != before[number]
+    }
+    assert now != before
+    assert {one["result"] for one in done["results"]} <= {"done", "managed"}
+    assert main(["irq", "apply", str(spec)]) == 0, "the queues are where they should be"
+    assert main(["irq", "undo"]) == 0
+    assert affinities(seen) == before
 
 
 @pytest.fixture
