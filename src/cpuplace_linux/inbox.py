@@ -23,9 +23,6 @@ class Inbox:
         self._closed = False
         self._change = threading.Condition()
 
-    def __len__(self) -> int:
-        return len(self._items)
-
     def put(self, item: object, timeout: float | None = None) -> None:
         """Add an item, waiting for room up to `timeout` seconds (None = as long as need be).
 

@@ -117,7 +117,7 @@ class Role:
 
     def tell_to_stop(self, *, drop: bool) -> None:
         """Ask it to end soon."""
-        self.stop.set()
+        raise NotImplementedError
 
     def has_ended(self, timeout: float) -> bool:
         """Whether it ends within so many seconds; a role that asks about itself ends when it returns."""

@@ -347,6 +347,12 @@ def test_hosts_that_show_less(root: Path) -> None:
         read_interrupts(root)
 
 
+def test_a_huge_file_is_bad_input(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cpuplace_linux.hostfiles.MAX_BYTES", 100)
+    with pytest.raises(BadInput, match="proc/interrupts: the file is larger than 100 bytes"):
+        read_interrupts(root)
+
+
 def test_this_machine_is_read() -> None:
     seen = read_interrupts()
     assert seen.online == read_host().online

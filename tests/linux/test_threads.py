@@ -409,6 +409,10 @@ def test_misuse_is_said() -> None:
             layout.start()
     with pytest.raises(BadInput, match="which NUMA node"):
         PartitionThreadLayoutBuilder("p0").with_memory_policy("bind")
+    nodes = cp.NodeSet([0, 1])
+    assert PartitionThreadLayoutBuilder("p0").with_memory_policy("interleave", nodes).memory == ("interleave", nodes)
+    assert BUILDER.with_memory_policy("preferred").memory == ("preferred", cp.NodeSet([0]))
+    assert BUILDER.with_memory_policy("default").memory == ("default", cp.NodeSet())
 
 
 def refused_memory_policy() -> KernelRefused | None:
