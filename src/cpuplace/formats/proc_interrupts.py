@@ -38,9 +38,7 @@ class InterruptRow:
 def parse(text: str, *, source: str = "interrupts") -> tuple[InterruptRow, ...]:
     """The numbered interrupts in the order of the text; raises BadInput when it does not begin with CPUs.
 
-    >>> parse('''      CPU0 CPU1
-    ...  24:  7  2  PCI-MSIX-0000:01:00.0   0-edge      nvme0q0
-    ... NMI:  0  0  Non-maskable interrupts''')
+    >>> parse("   CPU0 CPU1\\n 24:  7  2  PCI-MSIX-0000:01:00.0   0-edge      nvme0q0\\nNMI:  0  0  Non-maskable\\n")
     (InterruptRow(number=24, count=9, chip='PCI-MSIX-0000:01:00.0', names=('nvme0q0',)),)
     """
     head, _, body = text.partition("\n")
