@@ -1,8 +1,9 @@
 """Quoted commands run: `python -m docs.commands` carries out every `cpuplace` line of README, docs and examples.
 
-A line counts when it is `$ cpuplace ...` in a `console` block of a Markdown page, or `# $ cpuplace ...` in a file under
-examples/, or README's first set-up command. Its exit code must be 0, or the one that a trailing `# exit 1` says.
-The commands of one file run in order in one scratch folder that holds a copy of examples/.
+A line counts when it is `$ cpuplace ...` in a `console` block of a Markdown page, or `# $ cpuplace ...` in a file
+under examples/, or README's first set-up command; `python examples/...` counts like `cpuplace ...`. Its exit code must
+be 0, or the one that a trailing `# exit 1` says. The commands of one file run in order in one scratch folder that holds
+a copy of examples/.
 
 Where a `console` block goes on below a command, those lines are its output, word for word; `--write` renews them.
 """
@@ -20,8 +21,8 @@ from typing import NamedTuple
 from docs.links import ROOT, markdown
 
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_QUOTED = re.compile(r"^\$ (cpuplace\b.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-_EXAMPLE = re.compile(r"^# \$ (cpuplace\b.*)$", re.MULTILINE)
+_QUOTED = re.compile(r"^\$ ((?:cpuplace\b|python examples/).*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+_EXAMPLE = re.compile(r"^# \$ ((?:cpuplace\b|python examples/).*)$", re.MULTILINE)
 _SETUP = re.compile(r"&& \.venv/bin/(cpuplace .*)$", re.MULTILINE)
 _EXIT = re.compile(r"#\s*exit (\d+)\s*$")
 PATIENCE = 120  # seconds; a command that needs longer hangs
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     for path in [*markdown(), *examples()]:
         commands = list(commands_of(path))
         if not commands and path.suffix != ".md":
-            problems.append(f"{path.relative_to(ROOT)}: no line `# $ cpuplace ...` says how to try it")
+            problems.append(f"{path.relative_to(ROOT)}: no line `# $ cpuplace ...` (or python) says how to try it")
         problems += run_all(path, commands, write="--write" in arguments)
     print("\n".join(problems) or "every quoted command ends as it says")
     return 1 if problems else 0

@@ -22,7 +22,9 @@ BEGIN = "<!-- Generated from the code by `nox -s docs -- --write` down to the ne
 END = "<!-- Generated up to here. -->"
 GENERATED = "<!-- Generated from the code by `nox -s docs -- --write`; do not edit. -->\n"
 WHOLE = re.compile(
-    r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_linux\.(read_host|capture|policyfile)"
+    r"cpuplace\.(catalogue|formats(\..+)?|interrupts|irq_plan|irq_planning|splitting)"
+    r"|cpuplace_linux\.(read_host|capture|policyfile|affinity|allowance|hostfiles|interrupts|irq_steering|memory_policy)"
+    r"|cpuplace_linux\.(role_activity|role_runner|splitting|thread_layout)"
     r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check)|cpuplace_k8s\.(manifests|files)"
 )
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
