@@ -144,6 +144,19 @@ def saved_host(text: str | bytes, *, source: str = "state") -> str:
     return _top(text, source).need("host").maybe("name", Field.text, "")
 
 
+def is_state(text: str | bytes) -> bool:
+    """True when this looks like a saved state; never raises.
+
+    >>> is_state(render(HostState.empty(Topology.uniform()))), is_state('{"schema": 1}'), is_state("[")
+    (True, False, False)
+    """
+    try:
+        top: Any = load(text, source="").value
+    except BadInput:
+        return False
+    return isinstance(top, dict) and {"host", "policy", "containers"} <= top.keys()
+
+
 def parse(text: str | bytes, topology: Topology, *, source: str = "state") -> HostState:
     """The state that `render` wrote, on this host; O(containers^2), since everything is checked.
 
