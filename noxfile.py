@@ -64,7 +64,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Every command that README, docs and examples quote runs, ends and prints as they say. `-- --write` renews output."""
+    """Every command that README, docs and examples quote runs, ends and prints as they say; `-- --write` renews."""
     install(session)
     session.run("python", "-m", "docs.commands", *session.posargs)
 

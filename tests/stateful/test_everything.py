@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 from attrs import evolve
@@ -19,7 +20,7 @@ from hypothesis.stateful import (
 import cpuplace as cp
 from cpuplace.formats import state as state_format
 from laws.strategies import hosts
-from stateful.naive import Naive
+from stateful.naive import Naive, sure
 from stateful.running import Running, undone
 
 WISHES = (
@@ -69,7 +70,7 @@ class Everything(RuleBasedStateMachine):
     A crash or somebody who writes cpusets makes them differ; `synchronize` makes them one again.
     """
 
-    seen: Counter[str] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
 
     @initialize(data=st.data())
     def start(self, data: st.DataObject) -> None:
@@ -277,7 +278,8 @@ class Everything(RuleBasedStateMachine):
         self._take(cp.change_topology(self.state, host))
         lost = before.usable - self.state.usable
         for key, one in before.owners.items():  # who loses nothing, and lacked nothing, stays
-            if not one.degraded and not (one.cpus | one.withheld) & lost and not self.state[key].degraded:
+            picky = not sure(one.request) or one.request.wishes.cores == "isolate"  # a sibling may have come back
+            if not picky and not one.degraded and not (one.cpus | one.withheld) & lost and not self.state[key].degraded:
                 assert self.state[key].cpus == one.cpus, key
 
     @rule(data=st.data(), kept=st.booleans())
@@ -393,7 +395,7 @@ STEPS = {"ci": 2_000, "laws": 200_000}
 @pytest.mark.parametrize("part", range(PARTS))
 def test_everything(part: int) -> None:
     """In parts, so that workers share them; each draws sequences of its own."""
-    machine = type(f"Everything{part}", (Everything,), {"seen": Counter(), "PART": part})
+    machine = type(f"Everything{part}", (Everything,), {"seen": Counter()})
     profile = settings.get_current_profile_name()
     examples = settings.default.max_examples // PARTS
     run_state_machine_as_test(seeded(machine, part), settings=settings(max_examples=examples, stateful_step_count=50))
