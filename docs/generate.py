@@ -1,4 +1,6 @@
-"""The reference pages, and the tables of how-it-decides: `python -m docs.generate` compares them with the code, `--write` renews them.
+"""The reference pages: `python -m docs.generate` compares them with the code, `--write` renews them.
+
+So are the tables of docs/how-it-decides.md, between two marks.
 
 Read from the source, not from running objects (griffe), so that every Python version makes the same bytes. Only what
 `cpuplace` exports is asked at run time. One page a module that defines public names, one for the command.

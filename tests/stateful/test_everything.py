@@ -395,13 +395,12 @@ STEPS = {"ci": 2_000, "laws": 200_000}
 @pytest.mark.parametrize("part", range(PARTS))
 def test_everything(part: int) -> None:
     """In parts, so that workers share them; each draws sequences of its own."""
-    machine = type(f"Everything{part}", (Everything,), {"seen": Counter()})
-    profile = settings.get_current_profile_name()
-    examples = settings.default.max_examples // PARTS
-    run_state_machine_as_test(seeded(machine, part), settings=settings(max_examples=examples, stateful_step_count=50))
-    assert machine.seen["steps"] >= STEPS.get(profile, 0) / PARTS
 
+    class Part(Everything):
+        seen: ClassVar[Counter[str]] = Counter()
 
-def seeded(machine: type[Everything], part: int) -> type[Everything]:
-    """Under a profile of equal bytes the parts differ by their seed; else hypothesis chooses."""
-    return seed(part)(machine) if settings.default.derandomize else machine
+    now = settings()
+    machine = seed(part)(Part) if now.derandomize else Part  # equal bytes every run, but not in every part
+    examples = max(1, now.max_examples // PARTS)
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=50))
+    assert Part.seen["steps"] >= STEPS.get(settings.get_current_profile_name(), 0) / PARTS
