@@ -117,3 +117,18 @@ def test_bad_input_is_one_line(run: Run, events: Path, text: bytes, words: str) 
 @pytest.mark.parametrize("width", ["40", "80", "200"])
 def test_the_text_keeps_to_the_width(run: Run, width: str) -> None:
     assert max(map(len, run("replay", DAY, "--width", width).out.splitlines())) <= int(width)
+
+
+def test_steps_in_their_order(run: Run) -> None:
+    """A swap through a spare CPU is two steps of one container."""
+    code, out, _ = run("replay", str(EXAMPLES / "walk-swap.jsonl"), "--steps")
+    assert code == 0
+    steps = [line.split("step", 1)[1].split(None, 1)[1] for line in out.splitlines() if "  step " in line]
+    assert steps[-4:-1] == ["move db from 0,4 to 4-5", "move log from 1 to 0", "move db from 4-5 to 1,5"]
+
+
+def test_steps_of_a_restart_and_refusals_have_none(run: Run, events: Path) -> None:
+    events.write_text('{"event": "place", "id": "a", "count": 99}\n{"event": "restart", "observed": []}\n')
+    code, out, _ = run("replay", str(events), "--host", SMALL, "--steps")
+    assert (code, "step" in out, "nothing changes" in out) == (0, False, True)
+    assert "restart    repaired\n" in run("replay", str(EXAMPLES / "walk-restart.jsonl"), "--steps").out

@@ -18,7 +18,7 @@ from cpuplace.transitions import replaced
 from cpuplace.wishes import ResolvedWishes
 from laws.oracle import Oracle, Question
 from laws.strategies import hosts
-from laws.test_ordering import carried_out, check_safe, view_of
+from laws.running import carried_out, check_safe, view_of
 from laws.test_reassign import PLENTY, REGULAR, taken_over
 from laws.worlds import WISHES, few_cpus, states
 

@@ -9,8 +9,6 @@ from attrs import define, field
 from cpuplace import Assignment, ContainerRequest, Kind, Policy, Topology
 
 OWNERS = (Kind.INTEGER, Kind.PINNED)
-SOFT = ("isolated", "move")
-"""Fields of `Wishes` that the model reads itself; every other hard wish makes it unsure."""
 
 
 @define
@@ -145,7 +143,7 @@ class Naive:
 
     def _can_place_integer(self, request: ContainerRequest) -> bool | None:
         some = any(self.leaves_enough(claim) for claim in self._claims(request, self.may_have(request)))
-        return some and (True if _sure(request) else None)
+        return some and (True if sure(request) else None)
 
     def _claims(self, request: ContainerRequest, free: set[int]) -> Iterator[set[int]]:
         """All sets of CPUs that a grant could take out of these, idle siblings included."""
@@ -162,7 +160,7 @@ class Naive:
     def can_grow(self, key: str, count: int) -> bool | None:
         """Whether a container may have more CPUs beside those it holds (R10)."""
         one, free = self.there[key], self.may_have(self.there[key].request)
-        if not _sure(one.request) or one.idle:
+        if not sure(one.request) or one.idle:
             return None
         return any(self.leaves_enough(set(more)) for more in combinations(sorted(free), count - len(one.cpus)))
 
@@ -191,7 +189,7 @@ class Naive:
         table = Naive(self.host, self.policy, others | {request.container_id: One(request, set(request.pin))})
         enough = min(self.policy.min_shared_cpus, len(self.pool))
         some = self._seat(movers, table, enough)
-        return some and (True if all(_sure(one.request) for one in movers) else None)
+        return some and (True if all(sure(one.request) for one in movers) else None)
 
     def _seat(self, movers: list[One], table: "Naive", enough: int) -> bool:
         if not movers:
@@ -211,7 +209,7 @@ def _name(request: ContainerRequest) -> tuple[str, str]:
     return request.pod, request.name
 
 
-def _sure(request: ContainerRequest) -> bool:
+def sure(request: ContainerRequest) -> bool:
     """Whether no hard wish stands in the way but those that the model reads."""
     wishes = request.wishes
     hard = (wishes.numa, wishes.cores, wishes.l3, wishes.package, wishes.core_kind)

@@ -234,3 +234,10 @@ def test_no_text_gives_anything_but_a_sound_state_or_bad_input(text: str) -> Non
         return
     assert cp.violations(state) == ()
     assert read(state) == state
+
+
+def test_offline_cpus_that_are_remembered_are_read_back() -> None:
+    host = cp.Topology.uniform(cores_per_l3=4)
+    held = cp.place(cp.HostState.empty(host), cp.ContainerRequest.integer("a", 1)).unwrap().after
+    state = cp.change_topology(cp.release(held, "a").after, host.with_online(cp.CpuSet.parse("1-3"))).after
+    assert state.remembered and state_format.parse(state_format.render(state), state.topology) == state
