@@ -45,6 +45,21 @@ def test_json(run: Run) -> None:
     assert [one["id"] for one in data["containers"]] == ["storage", "web"]
 
 
+def test_a_rebalance_says_who_moved(run: Run, events: Path) -> None:
+    events.write_text(
+        '{"schema": 1, "policy": {"min_shared_cpus": 0}}\n'
+        '{"event": "place", "id": "a", "count": 3}\n{"event": "place", "id": "b", "count": 3}\n'
+        '{"event": "place", "id": "c", "count": 2}\n{"event": "release", "id": "a"}\n'
+        '{"event": "rebalance", "max_moves": 1, "expect": {"holds": {"c": "0,3"}}}\n'
+    )
+    code, out, err = run("replay", str(events), "--host", SMALL, "--width", "160")
+    assert (code, err) == (0, "")
+    assert "6     rebalance up to 1  move c from 3,7 to 0,3; c: moves from 3,7 to 0,3, nodes 2 -> 1, " in out
+    events.write_text('{"event": "rebalance", "max_moves": -1}\n')
+    code, _, err = run("replay", str(events), "--host", SMALL)
+    assert code == 2 and "line 1" in err and "max_moves" in err
+
+
 def test_another_host_and_policy_than_recorded(run: Run, tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("{min_shared_cpus: 14}")
