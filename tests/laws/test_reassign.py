@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
-from cpuplace.ordering import ordered
+from cpuplace.ordering import Manner, ordered
 from cpuplace.preference import elements
 from cpuplace.reassign import Cleared, clear
 from cpuplace.reassign_match import assign
@@ -202,7 +202,7 @@ class Exhaustive:
 def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.ContainerRequest], once: bool) -> None:
     state, request = conflict
     every = Exhaustive(state, request, once=once)
-    answer, best = clear(state, request, one_step_per_container=once), every.least()
+    answer, best = clear(state, request, Manner(state if once else None)), every.least()
     assert isinstance(answer, Cleared) == (best is not None), (answer, best)
     if isinstance(answer, Cleared):
         assert answer.optimal and every.cost(answer) == best

@@ -17,8 +17,8 @@ from cpuplace.state import Assignment
 from cpuplace.transitions import replaced
 from cpuplace.wishes import ResolvedWishes
 from laws.oracle import Oracle, Question
-from laws.strategies import hosts
 from laws.running import carried_out, check_safe, view_of
+from laws.strategies import hosts
 from laws.test_reassign import PLENTY, REGULAR, taken_over
 from laws.worlds import WISHES, few_cpus, states
 
