@@ -291,11 +291,12 @@ def _check_withheld(one: Assignment, state: HostState, top: Field) -> None:
 
 
 def _check_remembered(name: tuple[str, str], held: Remembered, state: HostState, top: Field) -> None:
-    unusable = CpuSet.from_mask(held.cpus) - state.usable
-    if unusable:
+    """CPUs of the host; some of them may be offline for now, and come back."""
+    absent = CpuSet.from_mask(held.cpus) - CpuSet(cpu.id for cpu in state.topology.cpus)
+    if absent:
         pod, container = name
         raise top.need("remembered").bad(
-            f"remembers CPUs that may not be used: {unusable}, for {container!r} of pod {pod!r}"
+            f"remembers CPUs that the host does not have: {absent}, for {container!r} of pod {pod!r}"
         )
 
 
