@@ -101,7 +101,8 @@ class ManagedHost:
 
     @contextmanager
     def alone(self) -> Iterator["Session"]:
-        """The state, with the lock held: nobody else decides meanwhile. What was left behind is tidied first.
+        """The state, with the lock held: nobody else decides meanwhile. What was left behind is tidied first, what
+        others changed is mended, so that nobody is given CPUs on which somebody runs all the same.
 
         Raises Locked when another command does not end, BadInput for a torn state or one of another root,
         NotCarriedOut when the groups cannot follow the host.
@@ -110,6 +111,7 @@ class ManagedHost:
             observation = self.backend.observe()
             session = Session(self, self._known(observation), observation)
             session.tidy()
+            session.mend_drift()
             yield session
 
     @contextmanager
@@ -143,9 +145,7 @@ class ManagedHost:
                 state = self._new(observation)
             session = Session(self, state, observation)
             session.tidy()
-            requests = {key: one.request for key, one in session.state.assignments.items()}
-            plan = synchronize(session.state, observed(self.backend.observe(), requests))
-            outcome = session.carry_out(plan)
+            plan, outcome = session.mend()
             session.keep()
         return plan, outcome, (*notes, *session.notes)
 
@@ -260,6 +260,7 @@ class Session:
             plan = change_topology(self.state, managed.host)
             self.carry_out(plan, strict=True)
             self.notes += plan.notes
+            self._observation = managed.backend.observe()
         abandoned = _abandoned(managed.kept.runs(), self._observation)
         for key in abandoned:
             self.give_back(key)
@@ -268,6 +269,21 @@ class Session:
             self._observation = managed.backend.observe()
         if self.state is not before and managed.kept.file.exists():
             self.keep()
+
+    def mend(self) -> tuple[Plan, Outcome]:
+        """Carry out what leads from the groups as they are to the state, or near it: gone groups are released."""
+        self._observation = self._managed.backend.observe()
+        requests = {key: one.request for key, one in self.state.assignments.items()}
+        plan = synchronize(self.state, observed(self._observation, requests))
+        return plan, self.carry_out(plan)
+
+    def mend_drift(self) -> None:
+        """The same where something differs: written by others, or by a command that was killed before it kept it."""
+        found = drift(self.state, self._observation)
+        if found:
+            _, outcome = self.mend()
+            self.notes += [f"{'mended' if outcome.ok else 'found'}: {one}" for one in found]
+            self.notes += [] if outcome.ok else str(outcome).splitlines()
 
     def give_back(self, container_id: str) -> None:
         """Release what a run held, unless processes are still there."""
