@@ -25,7 +25,7 @@ WHOLE = re.compile(
     r"cpuplace\.(catalogue|formats(\..+)?|interrupts|irq_plan|irq_planning|splitting)"
     r"|cpuplace_linux\.(read_host|capture|policyfile|affinity|allowance|hostfiles|interrupts|irq_steering|memory_policy)"
     r"|cpuplace_linux\.(role_activity|role_runner|splitting|thread_layout)"
-    r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check)|cpuplace_k8s\.(manifests|files)"
+    r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check|managing|statedir)|cpuplace_k8s\.(manifests|files)"
 )
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
 _POLICY = (
