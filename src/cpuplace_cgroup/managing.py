@@ -29,6 +29,7 @@ from cpuplace_cgroup.drift import Drift, drift, intruders
 from cpuplace_cgroup.group import Group, Observation, observed
 from cpuplace_cgroup.observing import effective, mount_of
 from cpuplace_cgroup.outcome import Outcome
+from cpuplace_cgroup.restoring import restoring
 from cpuplace_cgroup.statedir import PATIENCE, StateDir
 from cpuplace_cgroup.statefile import Kept
 from cpuplace_cgroup.strangers import acquainted, check_agreement
@@ -139,11 +140,11 @@ class ManagedHost:
         with self.kept.locked(wait=self.patience):
             observation = self.backend.observe()
             try:
-                state = self._known(observation)
+                self.kept.read()
             except BadInput as bad:
                 notes.append(f"the state could not be read and is made anew from what runs: {bad.problem}")
-                state = self._new(observation)
-            session = Session(self, state, observation)
+                self.kept.forget()
+            session = Session(self, self._known(observation), observation)
             session.tidy()
             plan, outcome = session.mend()
             session.keep()
@@ -263,18 +264,17 @@ class Session:
             self._observation = managed.backend.observe()
         abandoned = _abandoned(managed.kept.runs(), self._observation)
         for key in abandoned:
-            self.give_back(key)
-            self.notes.append(f"{key}: its cpuplace run was killed, its CPUs are given back")
+            if self.give_back(key):
+                self.notes.append(f"{key}: its cpuplace run was killed, its CPUs are given back")
         if managed.backend.sweep(self.state.assignments) or abandoned:
             self._observation = managed.backend.observe()
         if self.state is not before and managed.kept.file.exists():
             self.keep()
 
     def mend(self) -> tuple[Plan, Outcome]:
-        """Carry out what leads from the groups as they are to the state, or near it: gone groups are released."""
+        """Set the groups back to what the state says; those that are gone are released."""
         self._observation = self._managed.backend.observe()
-        requests = {key: one.request for key, one in self.state.assignments.items()}
-        plan = synchronize(self.state, observed(self._observation, requests))
+        plan = restoring(self.state, self._observation)
         return plan, self.carry_out(plan)
 
     def mend_drift(self) -> None:
@@ -285,15 +285,16 @@ class Session:
             self.notes += [f"{'mended' if outcome.ok else 'found'}: {one}" for one in found]
             self.notes += [] if outcome.ok else str(outcome).splitlines()
 
-    def give_back(self, container_id: str) -> None:
-        """Release what a run held, unless processes are still there."""
+    def give_back(self, container_id: str) -> bool:
+        """Release what a run held, unless processes are still there; True when it is done."""
         if container_id in self.state:
             plan = forget_pod(self.state, self.state[container_id].request.pod)
             outcome = self.carry_out(plan)
             if not outcome.ok:
                 self.notes.append(f"{container_id}: kept, {outcome.failure}")
-                return
+                return False
         self._managed.kept.ended(container_id)
+        return True
 
 
 def _keep_off(backend: CgroupBackend, state: HostState) -> tuple[str, ...]:

@@ -141,11 +141,12 @@ class Commands(RuleBasedStateMachine):
     @rule(data=st.data(), cpus=st.sets(st.integers(0, 11), min_size=1))
     def somebody_writes(self, data: st.DataObject, cpus: set[int]) -> None:
         key = data.draw(st.sampled_from(sorted(self.populated())))
-        state = self.managed.look().state
-        if key in state and state[key].kind is not Kind.UNMANAGED:
+        before = self.managed.look().state
+        if before[key].kind is not Kind.UNMANAGED:
             self.kernel.tree[f"ours/{key}"].cpus = cp.CpuSet(cpus).mask
         _, outcome, _ = self.managed.repair()
         assert outcome.ok, str(outcome)
+        assert dict(self.managed.look().state.assignments) == dict(before.assignments)
 
     # --- always ----------------------------------------------------------------------------------
 

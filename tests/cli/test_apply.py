@@ -320,6 +320,20 @@ def test_what_somebody_else_wrote_is_found_and_mended(host: Imitated, pods: str)
     assert host("drift") == (0, "nothing differs\n", "")
 
 
+def test_it_is_set_back_even_where_others_chose_well(host: Imitated, pods: str) -> None:
+    host("apply", pods)
+    FolderFiles().write(f"{group(host, 'train')}/cpuset.cpus", "4-5,12-13")  # free, and as good
+    assert host("drift", "--repair")[0] == 0
+    assert cpus(host) == PLACED
+
+
+def test_a_repair_of_another_root_leaves_the_state_alone(host: Imitated, pods: str) -> None:
+    host("apply", pods)
+    kept, host.root = host.kept.file.read_bytes(), host.root.with_name("other")
+    assert host("ps", "--repair")[0] == 2
+    assert host.kept.file.read_bytes() == kept
+
+
 def test_ps_can_mend_too(host: Imitated, pods: str) -> None:
     host("apply", pods)
     disturb(host)
