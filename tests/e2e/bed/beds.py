@@ -9,6 +9,9 @@ from cpuplace import CpuSet
 
 Table = tuple[tuple[int, ...], ...]
 
+SMALL: Final = 64
+"""CPUs up to which writing is tried: where 128 take turns on one core, each change waits for all of them."""
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class Bed:
@@ -37,8 +40,9 @@ class Bed:
         return self.sockets * self.dies * self.cores * self.threads
 
     def folders(self, tree: Path) -> list[str]:
-        """The folders of its tests, from the root of a checkout: those of every machine, and its own."""
-        ours = ("tests/e2e/vm/every", f"tests/e2e/vm/{self.name.replace('-', '_')}")
+        """The folders of its tests, from the root of a checkout: shared ones, and its own."""
+        shared = ("every",) if self.cpus > SMALL else ("every", "small")
+        ours = [f"tests/e2e/vm/{name}" for name in (*shared, self.name.replace("-", "_"))]
         return [folder for folder in ours if (tree / folder).is_dir()]
 
     def blocks(self, size: int) -> list[CpuSet]:
