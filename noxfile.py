@@ -64,9 +64,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Every command that README, docs and examples quote runs and ends with the exit code they say."""
+    """Every command that README, docs and examples quote ends and prints as they say. `-- --write` renews output."""
     install(session)
-    session.run("python", "-m", "docs.commands")
+    session.run("python", "-m", "docs.commands", *session.posargs)
 
 
 @nox.session
@@ -78,7 +78,11 @@ def minimal(session: nox.Session) -> None:
     if found != {"cpuplace", "attrs", "sortedcontainers"}:
         session.error(f"a plain install brings {sorted(found)}")
     session.run(
-        "python", "-W", "error", "-c", "import cpuplace, cpuplace_linux, cpuplace_k8s; cpuplace_linux.read_host('/')"
+        "python",
+        "-W",
+        "error",
+        "-c",
+        "import cpuplace, cpuplace_linux, cpuplace_cgroup, cpuplace_k8s; cpuplace_linux.read_host('/')",
     )
     said = session.run("cpuplace", "--help", success_codes=[2], silent=True) or ""
     if "cpuplace[cli]" not in said or "Traceback" in said:
@@ -102,6 +106,13 @@ def laws(session: nox.Session) -> None:
 def others(session: nox.Session) -> None:
     """All tests on the other Pythons, where they are installed."""
     run_tests(session, "-n", WORKERS, profile="ci")
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Which small changes of the decisions no test notices: `-- MODULE ... --sample N --seed S`. Takes hours."""
+    install(session, "test", "mutants")
+    session.run("python", "tests/mutation.py", session.create_tmp(), *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,5 +1,6 @@
 """R9: whatever runs, synchronizing leads to a state without violations, loses nobody, and then has nothing to do."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,17 @@ def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
         check_mended(start, seen)
         if online & start.usable:
             check_mended(cp.change_topology(start, start.topology.with_online(online)).after, seen)
+
+
+@given(states(), st.data())
+def test_whose_cpusets_were_reset_get_back_what_they_had(state: cp.HostState, data: st.DataObject) -> None:
+    """To none of their own, or to everything: what we gave is among it, so nobody has a reason to be elsewhere."""
+    reset = st.sampled_from([cp.CpuSet(), state.topology.online])
+    seen = [evolve(one, cpus=data.draw(reset)) if data.draw(st.booleans()) else one for one in observed(state)]
+    after = cp.synchronize(state, seen).after
+    for key, one in state.owners.items():
+        assert after[key].held == one.held, key
+        assert after[key].withheld == one.withheld, key
 
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
