@@ -32,7 +32,7 @@ class Bed:
     devices: bool = False
     """Whether there are devices: an NVMe and a virtio disk on node 1, two network cards on node 0."""
     timeout: int
-    """Seconds after which the VM is taken for dead; generous, a busy host is slow."""
+    """Seconds after which the VM is taken for dead, on a quiet host; a crowded one has more patience, see `vm`."""
 
     @property
     def cpus(self) -> int:
