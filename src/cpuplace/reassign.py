@@ -124,7 +124,7 @@ class _Clearing:
         return not scene.has_room(purse) and not purse.cut
 
     def _pool_left(self) -> int | None:
-        """How many CPUs the pool would keep by number alone (R6), below 0 when it has too few; None = not to be told."""
+        """How many CPUs the pool would keep by number alone (R6), below 0 when too few; None = not to be told."""
         state = self.state
         if state.ground.isolated or any(one.withheld for one in self.others):
             return None  # somebody might go where the pool is not, or leave fewer siblings idle
