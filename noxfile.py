@@ -64,9 +64,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Every command that README, docs and examples quote runs and ends with the exit code they say."""
+    """Every command that README, docs and examples quote ends and prints as they say. `-- --write` renews output."""
     install(session)
-    session.run("python", "-m", "docs.commands")
+    session.run("python", "-m", "docs.commands", *session.posargs)
 
 
 @nox.session
@@ -89,6 +89,13 @@ def minimal(session: nox.Session) -> None:
         session.error(f"the command does not say what a plain install lacks: {said}")
 
 
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The tests of `tests/e2e/vm` inside made-up machines with a real kernel. `-- --write` renews their captures."""
+    install(session, "test")
+    session.run("python", "-m", "tests.e2e.bed", *session.posargs)
+
+
 @nox.session(default=False)
 def laws(session: nox.Session) -> None:
     """The property tests once more, long and random: a find is a seed to keep."""
@@ -99,6 +106,13 @@ def laws(session: nox.Session) -> None:
 def others(session: nox.Session) -> None:
     """All tests on the other Pythons, where they are installed."""
     run_tests(session, "-n", WORKERS, profile="ci")
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Which small changes of the decisions no test notices: `-- MODULE ... --sample N --seed S`. Takes hours."""
+    install(session, "test", "mutants")
+    session.run("python", "tests/mutation.py", session.create_tmp(), *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,11 +1,11 @@
-"""Hypothesis profiles: `dev` by default, `ci` the same bytes every run, `laws` long and random.
+"""Hypothesis profiles: `dev` by default, `ci` the same bytes every run, `laws` long and random, `mutants` soon done.
 
 Choose one with HYPOTHESIS_PROFILE (what nox does) or with `--hypothesis-profile`.
 """
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A busy machine makes examples slow without making them wrong, so no profile has a deadline.
 _PATIENT = (HealthCheck.too_slow,)
@@ -18,6 +18,15 @@ settings.register_profile(
     derandomize=True,
     database=None,
     print_blob=True,
+    suppress_health_check=_PATIENT,
+)
+settings.register_profile(
+    "mutants",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=_PATIENT,
 )
 settings.register_profile(

@@ -115,10 +115,10 @@ class _Rebuilding:
     def _take_integer(self, one: Observed) -> None:
         """What we gave it or what it has when that is legal, else as much of it as can be kept, else the pool."""
         request, state = one.request, self._after
-        ask = ask_of(state, request, request.count)
-        found, short = exactly(state, ask, _given(self._former, one) or one.cpus), ""
+        ask, own = ask_of(state, request, request.count), _given(self._former, one) or self._own(one)
+        found, short = exactly(state, ask, own), ""
         if found is None:
-            has = one.cpus.mask & (ask.free | ask.isolated_free)
+            has = own.mask & (ask.free | ask.isolated_free)
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(has))
         if found is None:
             self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
@@ -126,6 +126,11 @@ class _Rebuilding:
             return
         held = assignment_of(state, request, ask, found, "R9")
         self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
+
+    def _own(self, one: Observed) -> CpuSet:
+        """What it has; nothing when it runs on the pool because no CPU was left for it, as we told it."""
+        pooled = self._former.shared.get(one.request.container_id)
+        return NO_CPUS if pooled is not None and self._former.shared_mask(pooled) == one.cpus.mask else one.cpus
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)
@@ -146,7 +151,7 @@ class _Rebuilding:
             for key, one in former.owners.items()
             if key not in self._seen and one.exclusive
         }
-        running = self._after.by_name
+        running = {(one.request.pod, one.request.name) for one in self._after.owners.values()}  # as `place` forgets it
         remembered = {name: held for name, held in (former.remembered | gone).items() if name not in running}
         pool, everywhere = self._after.pool_mask, former.topology.online
         hungry = {  # nobody is told of no CPU at all

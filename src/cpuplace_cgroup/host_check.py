@@ -5,9 +5,10 @@ from cpuplace_cgroup.files import Files, KernelFiles
 from cpuplace_cgroup.observing import is_there, mount_of, text_of
 
 
-def check_host(root: str = "/sys/fs/cgroup", *, files: Files | None = None) -> None:
+def check_host(root: str = "/sys/fs/cgroup", *, files: Files | None = None, write: bool = True) -> None:
     """Nothing when plans can be carried out at or below `root` (which need not exist yet); else raises BadInput.
 
+    `write` False: when one can look there, which anybody may.
     Its hint says what to do: cgroup v1 only or hybrid, no cpuset controller delegated, not permitted, read-only.
     """
     files = files or KernelFiles()
@@ -19,7 +20,7 @@ def check_host(root: str = "/sys/fs/cgroup", *, files: Files | None = None) -> N
     while not files.is_folder(there):
         there = there.rpartition("/")[0]
     _check_controller(files, mount, there)
-    problem = files.problem(there)
+    problem = files.problem(there) if write else ""
     if problem == "read-only":
         raise BadInput(
             "the cgroup file system is mounted read-only",

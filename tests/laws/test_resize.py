@@ -66,7 +66,8 @@ def test_fractional_and_whole_again(world: tuple[cp.HostState, str]) -> None:
     if isinstance(fractional, cp.Refusal):  # kernel-isolated CPUs it gives back do not join the pool
         assert fractional.rule == "R5" and not state.pool
         return
-    assert [step.op for step in fractional.steps if step.container_id == key] == [cp.Op.MOVE]
+    (step,) = [step for step in fractional.steps if step.container_id == key]
+    assert step == cp.Step(cp.Op.MOVE, key, was.held, fractional.after[key].held)
     assert fractional.after[key].kind is cp.Kind.SHARED and cp.violations(fractional.after) == ()
     whole = cp.resize(fractional.after, was.request).unwrap()
     assert whole.after[key].cpus == was.cpus and cp.violations(whole.after) == ()
@@ -123,3 +124,9 @@ def test_isolated_cores_shrink_by_whole_cores() -> None:
     assert (str(grown["a"].cpus), str(grown["a"].withheld)) == ("0-2", "4-6")
     less = cp.resize(grown, cp.ContainerRequest.integer("a", 1, wishes=wishes)).unwrap().after
     assert (str(less["a"].cpus), str(less["a"].withheld)) == ("0", "4")
+
+
+def test_no_step_when_the_pool_becomes_its_own() -> None:
+    state = put(cp.ContainerRequest.shared("a"), min_shared_cpus=0)
+    plan = cp.resize(state, cp.ContainerRequest.integer("a", 8)).unwrap()
+    assert plan.steps == () and plan.after["a"].exclusive and not plan.after.pool

@@ -185,3 +185,18 @@ def test_integer_containers_leave_the_cpus_of_strangers() -> None:
     plan = cp.synchronize(EMPTY, runs)
     assert str(plan.after["a"].cpus) == "1,4" and str(plan.after["u"].cpus) == "0"
     assert [step.container_id for step in plan.steps] == ["a"]
+
+
+def test_who_runs_on_the_pool_for_want_of_cpus_is_not_taken_for_its_owner() -> None:
+    poor = cp.HostState.empty(HOST.with_online(cp.CpuSet([3])))
+    runs = seen(cp.ContainerRequest.integer("a", 5), "0-1")
+    once = cp.synchronize(poor, [runs]).after
+    assert (once["a"].kind, str(once["a"].cpus)) == (cp.Kind.SHARED, "3")
+    assert cp.synchronize(once, [seen(runs.request, "3")]).is_empty
+
+
+def test_what_a_shared_container_left_behind_is_remembered_through_a_restart() -> None:
+    whole = cp.ContainerRequest.integer("a", 2)
+    state = cp.apply(EMPTY, cp.place(EMPTY, whole).unwrap())
+    state = cp.apply(state, cp.resize(state, cp.ContainerRequest.shared("a")).unwrap())
+    assert cp.synchronize(state, observed(state)).is_empty and ("a", "a") in state.remembered

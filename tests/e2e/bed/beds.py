@@ -1,8 +1,11 @@
 """The machines that are made up: their sockets, NUMA nodes, distances and devices."""
 
+from pathlib import Path
 from typing import Final
 
 import attrs
+
+from cpuplace import CpuSet
 
 Table = tuple[tuple[int, ...], ...]
 
@@ -24,7 +27,7 @@ class Bed:
     memory: int
     """MiB of each node."""
     devices: bool = False
-    """Whether there are disks and a network card: an NVMe and a virtio disk on node 1, a card on node 0."""
+    """Whether there are devices: an NVMe and a virtio disk on node 1, two network cards on node 0."""
     timeout: int
     """Seconds after which the VM is taken for dead; generous, a busy host is slow."""
 
@@ -33,10 +36,14 @@ class Bed:
         """How many CPUs there are."""
         return self.sockets * self.dies * self.cores * self.threads
 
-    @property
-    def folder(self) -> str:
-        """The folder of its tests, from the root of the tree."""
-        return f"tests/e2e/vm/{self.name.replace('-', '_')}"
+    def folders(self, tree: Path) -> list[str]:
+        """The folders of its tests, from the root of a checkout: those of every machine, and its own."""
+        ours = ("tests/e2e/vm/every", f"tests/e2e/vm/{self.name.replace('-', '_')}")
+        return [folder for folder in ours if (tree / folder).is_dir()]
+
+    def blocks(self, size: int) -> list[CpuSet]:
+        """All CPUs in groups of this size: cores, caches and sockets are such, since the numbering is depth first."""
+        return [CpuSet(range(start, start + size)) for start in range(0, self.cpus, size)]
 
 
 def square(nodes: int, a_socket: int, near: int, far: int) -> Table:
@@ -65,8 +72,9 @@ BEDS: Final = {
             distances=square(2, 1, 21, 21),
             memory=768,
             devices=True,
-            timeout=600,
+            timeout=900,
         ),
+        Bed(name="big128", sockets=8, cores=8, threads=2, distances=square(8, 4, 12, 32), memory=256, timeout=900),
         Bed(
             name="four-node",
             sockets=2,
@@ -75,7 +83,7 @@ BEDS: Final = {
             threads=2,
             distances=square(4, 2, 12, 32),
             memory=384,
-            timeout=300,
+            timeout=600,
         ),
         Bed(
             name="cxl",
@@ -84,8 +92,8 @@ BEDS: Final = {
             threads=2,
             distances=((10, 21, 14), (21, 10, 24), (14, 24, 10)),
             memory=512,
-            timeout=300,
+            timeout=600,
         ),
-        Bed(name="big128", sockets=8, cores=8, threads=2, distances=square(8, 4, 12, 32), memory=256, timeout=600),
     )
 }
+"""By name, those that take longest first."""

@@ -20,8 +20,8 @@ from .trouble import Lacking
 SUITES: Final = ("bookworm-backports", "trixie")
 NAME: Final = re.compile(r"linux-image-6\.12\.([0-9]+)\+deb[0-9.]+-cloud-amd64", re.ASCII)
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-PAYLOADS: Final = ((b"\x28\xb5\x2f\xfd", ("zstd", "-dc")), (b"\xfd7zXZ\x00", ("xz", "-dc", "--single-stream")))
-"""How the kernel proper begins inside its boot image, and what unpacks it."""
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
+"""How the kernel proper begins inside its boot image: Debian packs it with zstd."""
 
 
 @attrs.frozen(slots=True)
@@ -119,7 +119,7 @@ def newest(names: Sequence[str]) -> str | None:
 
 
 def private(suite: str, work: Path) -> list[str]:
-    """Options that make apt look at one suite of the mirror that this machine uses, and leave the machine's lists alone."""
+    """Options for apt: one suite of the mirror that this machine uses, and the machine's own lists left alone."""
     sources = work / "sources.list"
     signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
     sources.write_text(f"deb {signed}{mirror()} {suite} main\n")
@@ -130,6 +130,9 @@ def private(suite: str, work: Path) -> list[str]:
         "Dir::Etc::SourceParts": "-",
         "Dir::State::Lists": f"{work}/lists",
         "Dir::Cache::Archives": f"{work}/archives",
+        "Dir::Cache::PkgCache": "",
+        "Dir::Cache::SrcPkgCache": "",
+        "Acquire::Retries": "3",
         "APT::Sandbox::User": "root",  # the usual user cannot enter this folder
     }
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
@@ -162,13 +165,12 @@ def unpack(package: Path, folder: Path) -> None:
 
 
 def bare(image: bytes) -> bytes:
-    """The ELF file inside a boot image; raises Lacking when it is packed in an unknown way."""
-    for magic, words in PAYLOADS:
-        at = image.find(magic)
-        while at > 0:
-            # What follows the payload makes the tool complain, after it has unpacked everything.
-            out = subprocess.run(words, input=image[at:], capture_output=True, check=False).stdout
-            if out.startswith(b"\x7fELF"):
-                return out
-            at = image.find(magic, at + 1)
+    """The ELF file inside a boot image; raises Lacking when it is packed in another way."""
+    at = image.find(ZSTD)
+    while at >= 0:
+        # What follows the payload makes zstd complain, after it has unpacked everything.
+        out = subprocess.run(("zstd", "-dc"), input=image[at:], capture_output=True, check=False).stdout
+        if out.startswith(b"\x7fELF"):
+            return out
+        at = image.find(ZSTD, at + 1)
     raise Lacking("the kernel image is packed in an unknown way")

@@ -5,18 +5,16 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from . import rootfs
-from .kernel import cache, called, locked
+from .kernel import cache, locked
 from .trouble import Lacking
 
 PACKAGES: Final[Mapping[str, str]] = {
     "qemu-system-x86_64": "qemu-system-x86",
     "insmod": "kmod",
     "zstd": "zstd",
-    "xz": "xz-utils",
     "ip": "iproute2",
 }
 """Command -> package of Debian that has it; virtiofsd comes with QEMU or is a package of its own, see `wanted`."""

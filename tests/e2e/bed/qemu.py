@@ -25,7 +25,7 @@ def command(bed: Bed, *, kernel: Path, work: Path) -> list[str]:
     parts = (machine(bed), nodes(bed), devices(work) if bed.devices else (), root(work))
     words = [word for part in parts for word in part]
     words += ["-kernel", str(kernel), "-append", f"{KERNEL_LINE} init={work / 'init'}"]
-    return words + ["-serial", f"file:{work / 'console'}", "-serial", "stdio", "-serial", f"file:{work / 'status'}"]
+    return [*words, "-serial", f"file:{work / 'console'}", "-serial", "stdio", "-serial", f"file:{work / 'status'}"]
 
 
 def machine(bed: Bed) -> Iterator[str]:

@@ -23,7 +23,7 @@ def served(work: Path, writable: Sequence[Path]) -> Iterator[None]:
     """As long as this lasts, `work/fs.sock` serves "/" to one guest."""
     log = work / "virtiofsd.log"
     with log.open("wb") as out:
-        script = " && ".join(mounts((work, *writable)) + [f"exec {shlex.join(arguments(work / 'fs.sock'))}"])
+        script = " && ".join([*mounts((work, *writable)), f"exec {shlex.join(arguments(work / 'fs.sock'))}"])
         process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
@@ -41,7 +41,8 @@ def mounts(writable: Sequence[Path]) -> list[str]:
     The guest is root and could reach around its overlay: every mount point is made read-only, not only "/".
     """
     binds = [f"mount --bind {place} {place}" for place in (shlex.quote(str(path)) for path in writable)]
-    seal = "cut -d' ' -f5 /proc/self/mountinfo | while read at; do mount -o remount,bind,ro $at 2>/dev/null; done; true"
+    every = "cut -d' ' -f5 /proc/self/mountinfo | while read -r at"
+    seal = f'{every}; do mount -o remount,bind,ro "$(printf %b "$at")" 2>/dev/null; done; true'
     return [
         "mount --make-rprivate /",
         seal,

@@ -16,9 +16,9 @@ from .kernel import Kernel
 from .trouble import Died
 
 
-def run(bed: Bed, job: Job, kernel: Kernel) -> int:
-    """The exit status of the command; its output streams to standard output. Raises Died when the VM did not end well."""
-    bytecode.warm(job, bed.folder)
+def run(bed: Bed, job: Job, kernel: Kernel, *, timeout: float) -> int:
+    """The exit status of the command; its output streams to standard output. Raises Died when there is no status."""
+    bytecode.warm(job, bed.folders(job.tree))
     with folder() as work:
         modules = kernel.modules("overlay", *(qemu.MODULES if bed.devices else ()))
         init = work / "init"
@@ -28,7 +28,7 @@ def run(bed: Bed, job: Job, kernel: Kernel) -> int:
             words = qemu.command(bed, kernel=kernel.image, work=work)
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
             try:
-                return status(process, work, time.monotonic() + bed.timeout)
+                return status(process, work, time.monotonic() + timeout)
             finally:
                 process.kill()
                 process.wait()

@@ -1,3 +1,0 @@
-from cpuplace_linux import read_host
-def test_hello():
-    print(read_host("/"))
