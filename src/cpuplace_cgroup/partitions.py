@@ -8,6 +8,7 @@ cpuset.cpus.exclusive of every folder on the way. A partition's CPUs change only
 from typing import Literal
 
 from cpuplace import CpuSet
+from cpuplace.idset import NO_CPUS
 from cpuplace_cgroup.failure import CgroupFailed, Failure
 from cpuplace_cgroup.ground import Ground
 from cpuplace_cgroup.journal import Journal
@@ -26,42 +27,49 @@ class Partitions:
 
     def begin(self, key: str, place: str, cpus: CpuSet) -> tuple[str, str]:
         """Make one: the kernel's word for it, and a note when that is not what was asked for."""
-        file, kind = f"{place}/cpuset.cpus.partition", self.kind or "member"
+        file = f"{place}/cpuset.cpus.partition"
         now = text_of(self._files, file)
-        if now == kind:
+        if now == self.kind:
             return now, ""
         if not now:
-            return self._no(
-                key, file, "there is no such file", "this kernel is too old for partitions", "use Linux 6.7"
-            )
+            old = "this kernel is too old for partitions"
+            return self._no(self._failure(key, file, "there is no such file", old, "use Linux 6.7 or later"))
         self.end(key, place)
         try:
-            for folder in self._remote_way(place):
-                has = cpus_of(self._files, f"{folder}/cpuset.cpus.exclusive")
-                self._journal.write(key, f"{folder}/cpuset.cpus.exclusive", str(has | cpus))
-            self._journal.write(key, file, kind)
+            word = self._tried(key, place, cpus)
         except CgroupFailed as failed:
-            self.end(key, place)
-            return self._no(key, file, failed.failure.said, failed.failure.meaning, failed.failure.advice)
-        word = text_of(self._files, file)
-        if word == kind:
+            self.end(key, place, cpus)
+            return self._no(failed.failure)
+        if word == self.kind:
             return word, ""
         self.end(key, place)
-        return self._no(key, file, f'it reads back "{word}"', "the kernel does not make it a partition")
+        meaning = "the kernel does not make it a partition"
+        advice = "look for groups beside it that use the same CPUs"
+        return self._no(self._failure(key, file, f'it reads back "{word}"', meaning, advice))
 
-    def _no(self, key: str, file: str, said: str, meaning: str, advice: str = "") -> tuple[str, str]:
-        advice = advice or "look for groups beside it that use the same CPUs"
-        failure = Failure(container_id=key, file=file, wrote=self.kind or "", said=said, meaning=meaning, advice=advice)
+    def _tried(self, key: str, place: str, cpus: CpuSet) -> str:
+        """What the file says once everything is written."""
+        for folder in self._remote_way(place):
+            has = cpus_of(self._files, f"{folder}/cpuset.cpus.exclusive")
+            self._journal.write(key, f"{folder}/cpuset.cpus.exclusive", str(has | cpus))
+        self._journal.write(key, f"{place}/cpuset.cpus.partition", self.kind or "member")
+        return text_of(self._files, f"{place}/cpuset.cpus.partition")
+
+    def _failure(self, key: str, file: str, said: str, meaning: str, advice: str) -> Failure:
+        return Failure(container_id=key, file=file, wrote=self.kind or "", said=said, meaning=meaning, advice=advice)
+
+    def _no(self, failure: Failure) -> tuple[str, str]:
         if self._fails == "fail":
             raise CgroupFailed(failure)
-        return f"member ({said})", f"{key} stays a member, exclusive only against what we manage: {failure}"
+        note = f"{failure.container_id} stays a member, exclusive only against what we manage: {failure}"
+        return f"member ({failure.said})", note
 
-    def end(self, key: str, place: str) -> None:
-        """Make it a member again, and give back what was exclusive for it on the way, from below."""
+    def end(self, key: str, place: str, also: CpuSet = NO_CPUS) -> None:
+        """Make it a member again, and give back what was exclusive for it on the way (and `also` these), from below."""
         file = f"{place}/cpuset.cpus.partition"
         if text_of(self._files, file) not in ("", "member"):
             self._journal.write(key, file, "member")
-        own = cpus_of(self._files, f"{place}/cpuset.cpus.exclusive")
+        own = cpus_of(self._files, f"{place}/cpuset.cpus.exclusive") | also
         if not own:
             return
         for folder in reversed(self._way(place)):

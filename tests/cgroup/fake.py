@@ -211,18 +211,26 @@ class FakeKernel:
         if name == "cpuset.mems":
             if mask & ~self.nodes:
                 raise OSError(errno.EINVAL, "")
-            if not mask and node.mems and node.procs:
+            if not mask and node.mems and self._populated(node):
                 raise OSError(errno.ENOSPC, "")
             node.mems = mask
             return
         if mask >> self.known:
             raise OSError(errno.ERANGE, "")
         if name == "cpuset.cpus.exclusive":
+            place = next(key for key, one in self.tree.items() if one is node)
+            beside = [self.tree[one].cpus for one in self._children(self._parent(place)) if one != place]
+            if mask and any(cpus and not cpus & ~mask for cpus in beside):
+                raise OSError(errno.EINVAL, "")
             node.exclusive = mask
             return
-        if not mask and node.cpus and node.procs:
+        if not mask and node.cpus and self._populated(node):
             raise OSError(errno.ENOSPC, "")
         node.cpus = mask
+
+    def _populated(self, node: Node) -> bool:
+        place = next(key for key, one in self.tree.items() if one is node)
+        return any(one.procs for key, one in self.tree.items() if key == place or key.startswith(f"{place}/"))
 
     def _rmdir(self, place: str) -> None:
         if place not in self.tree:

@@ -153,6 +153,15 @@ def test_a_kubelet_that_reset_our_cpusets_is_mended() -> None:
     }
 
 
+def test_a_reset_container_returns_to_its_cpus_though_better_ones_are_free_by_now() -> None:
+    state = EMPTY
+    for key in ("gone", "b"):
+        state = cp.apply(state, cp.place(state, cp.ContainerRequest.integer(key, 2)).unwrap())
+    state = cp.apply(state, cp.release(state, "gone"))
+    for cpus in ("", "0-7"):
+        assert str(cp.synchronize(state, [seen(state["b"].request, cpus)]).after["b"].cpus) == "1,5"
+
+
 def test_what_cannot_be_mended_is_noted() -> None:
     pins = [
         seen(cp.ContainerRequest.pinned("p", cp.CpuSet.parse("0-1"), exclusive=True), "0-1"),

@@ -1,16 +1,21 @@
 """What the kernel refuses, and the odd kinds of groups: one clear sentence each, and nothing left behind."""
 
+import errno
 import os
+import random
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import cpuplace as cp
+from cgroup.fake import FakeKernel
 from cgroup.live import MOUNT, allowed, ask, clear, put, sleepers, tell
 from cpuplace_cgroup import CgroupBackend, CgroupFailed, check_host, observed
+from cpuplace_cgroup.files import KernelFiles
 from cpuplace_cgroup.names import folder_name
 from cpuplace_linux import read_host
 
@@ -235,4 +240,48 @@ def test_kubepods_of_both_drivers(backend: CgroupBackend) -> None:
         assert outcome.ok, str(outcome)
         assert (str(allowed(pids[1]).cpus), str(allowed(pids[0]).cpus)) == ("0-3", "4-15")
         assert not any(one.made for one in backend.observe())
+        clear(ROOT)
+
+
+def answer(act: Callable[[], object]) -> int:
+    """0, or the kernel's error."""
+    try:
+        act()
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+def test_the_imitated_kernel_of_other_tests_answers_like_this_one(backend: CgroupBackend) -> None:
+    """Random writes, to both: the same errors, the same sets in effect."""
+    del backend
+    dice, real, fake = random.Random(11), KernelFiles(), FakeKernel.of(HOST)
+    fake.known = os.sysconf("SC_NPROCESSORS_CONF")
+    lists = ("", "0-3", "4-7", "8-9", "0-15", "2,9", "15", "16", "3-1", "x", "1-2,6")
+    nodes = ("", "0", "1", "0-1", "5", "y")
+    for files in (real, fake):
+        files.make(ROOT)
+        for folder in (MOUNT, ROOT):
+            files.write(f"{folder}/cgroup.subtree_control", "+cpuset")
+        for name in ("a", "a/b", "a/c", "d"):
+            files.make(f"{ROOT}/{name}")
+        files.write(f"{ROOT}/a/cgroup.subtree_control", "+cpuset")
+    told: list[tuple[str, str, int]] = []
+    with sleepers(2) as pids:
+        for _ in range(300):
+            group = dice.choice(("", "/a", "/a/b", "/a/c", "/d"))
+            name = dice.choice(("cpuset.cpus", "cpuset.cpus", "cpuset.mems", "cgroup.procs"))
+            if name == "cgroup.procs":
+                group, text = dice.choice(("/a/b", "/a/c", "/d")), str(dice.choice(pids))
+            else:
+                text = dice.choice(lists if name == "cpuset.cpus" else nodes)
+            file = f"{ROOT}{group}/{name}"
+            said = [answer(partial(files.write, file, text)) for files in (real, fake)]
+            told.append((file, text, said[0]))
+            assert said[0] == said[1], told[-5:]
+            for one in ("", "/a", "/a/b", "/a/c", "/d"):
+                for shown in ("cpuset.cpus", "cpuset.mems", "cpuset.cpus.effective", "cpuset.mems.effective"):
+                    file = f"{ROOT}{one}/{shown}"
+                    assert real.read(file) == fake.read(file), (file, told[-5:])
+        assert {0, errno.ENOSPC, errno.EINVAL, errno.ERANGE} <= {one[2] for one in told}
         clear(ROOT)
