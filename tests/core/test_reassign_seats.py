@@ -1,0 +1,59 @@
+"""What a container holds after it made way: siblings, memory nodes, the CPUs of its creation."""
+
+import cpuplace as cp
+from cpuplace.reassign import Cleared, clear
+
+TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+
+
+def put(*wanted: cp.ContainerRequest, **policy: object) -> cp.HostState:
+    state = cp.HostState.empty(TINY, cp.Policy(**policy))  # type: ignore[arg-type]
+    for request in wanted:
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    return state
+
+
+def seat(state: cp.HostState, cpus: str) -> cp.Assignment:
+    """The one who made way for a pin."""
+    answer = clear(state, cp.ContainerRequest.pinned("p", cp.CpuSet.parse(cpus), exclusive=True))
+    assert isinstance(answer, Cleared), answer
+    (one,) = answer.movers
+    assert one.rule == "R3" and one.request == state[one.container_id].request
+    return one
+
+
+def test_siblings_of_new_cores_are_withheld() -> None:
+    moved = seat(put(cp.ContainerRequest.integer("a", 2, wishes=cp.Wishes(cores="isolate"))), "4")
+    assert (str(moved.cpus), str(moved.withheld)) == ("1-2", "5-6")
+
+
+def test_memory_follows_strictly_or_as_a_preference() -> None:
+    request = cp.ContainerRequest.integer("a", 2)
+    strict = seat(put(request, memory_scope="exclusive"), "0-1,4-5")
+    assert (strict.mems, strict.preferred) == (cp.NodeSet([1]), None)
+    preferred = seat(put(request, memory_scope="exclusive", memory_policy="preferred"), "0-1,4-5")
+    assert (preferred.mems, preferred.preferred) == (None, cp.NodeSet([1]))
+
+
+def test_a_baseline_keeps_its_size_and_what_is_kept_of_it() -> None:
+    state = put(cp.ContainerRequest.integer("a", 2))
+    state = cp.apply(state, cp.resize(state, cp.ContainerRequest.integer("a", 3)).unwrap())
+    assert (str(state["a"].cpus), str(state["a"].baseline)) == ("0-1,4", "0,4")
+    moved = seat(state, "0")
+    assert (str(moved.cpus), str(moved.baseline)) == ("1,4-5", "4-5")
+    elsewhere = seat(state, "0-1,4-5")
+    assert (str(elsewhere.cpus), str(elsewhere.baseline)) == ("2-3,6", "2-3")
+
+
+def test_a_pool_may_become_as_small_as_its_floor() -> None:
+    assert str(seat(put(cp.ContainerRequest.integer("a", 2), min_shared_cpus=5), "0").cpus) == "1,4"
+
+
+def test_memory_that_the_pin_needs_makes_a_container_leave_the_node() -> None:
+    host = cp.Topology.uniform(packages=2, cores_per_l3=4, memory_per_node=100)
+    state = cp.HostState.empty(host, cp.Policy(memory_scope="exclusive"))
+    state = cp.apply(state, cp.place(state, cp.ContainerRequest.integer("a", 1, memory_bytes=50)).unwrap())
+    for asked, goes in ((50, "1"), (60, "4")):
+        pin = cp.ContainerRequest.pinned("p", state["a"].cpus, exclusive=True, memory_bytes=asked)
+        answer = clear(state, pin)
+        assert isinstance(answer, Cleared) and [str(one.cpus) for one in answer.movers] == [goes]
