@@ -57,3 +57,12 @@ def test_memory_that_the_pin_needs_makes_a_container_leave_the_node() -> None:
         pin = cp.ContainerRequest.pinned("p", state["a"].cpus, exclusive=True, memory_bytes=asked)
         answer = clear(state, pin)
         assert isinstance(answer, Cleared) and [str(one.cpus) for one in answer.movers] == [goes]
+
+
+def test_of_two_others_that_could_move_one_does() -> None:
+    home = cp.ContainerRequest.integer("a", 2, forbid=cp.CpuSet.parse("2-3,6-7"))
+    state = put(home, cp.ContainerRequest.integer("b", 1), cp.ContainerRequest.integer("c", 1), min_shared_cpus=0)
+    assert [str(state[key].cpus) for key in "abc"] == ["0,4", "1", "5"]
+    answer = clear(state, cp.ContainerRequest.pinned("p", cp.CpuSet([0]), exclusive=True))
+    assert isinstance(answer, Cleared)
+    assert {one.container_id: str(one.cpus) for one in answer.movers} == {"a": "1,4", "b": "2"}
