@@ -66,3 +66,20 @@ def test_of_two_others_that_could_move_one_does() -> None:
     answer = clear(state, cp.ContainerRequest.pinned("p", cp.CpuSet([0]), exclusive=True))
     assert isinstance(answer, Cleared)
     assert {one.container_id: str(one.cpus) for one in answer.movers} == {"a": "1,4", "b": "2"}
+
+
+def test_a_better_cpu_behind_a_forbidden_one_is_seen() -> None:
+    state = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4, threads_per_core=2))
+    taken = cp.ContainerRequest.pinned("other", cp.CpuSet([7]), exclusive=True)
+    for request in (taken, cp.ContainerRequest.integer("a", 2, forbid=cp.CpuSet([2]))):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    assert str(state["a"].cpus) == "0,4"
+    assert str(seat(state, "0").cpus) == "3-4"
+
+
+def test_one_l3_group_stays_one() -> None:
+    for cores, goes in ((2, "2-3"), (3, "1-2")):
+        state = cp.HostState.empty(cp.Topology.uniform(l3_per_node=2, cores_per_l3=cores))
+        wishes = cp.Wishes(l3="require-one")
+        state = cp.apply(state, cp.place(state, cp.ContainerRequest.integer("a", 2, wishes=wishes)).unwrap())
+        assert str(seat(state, "0").cpus) == goes
