@@ -64,9 +64,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Every command that README, docs and examples quote runs and ends with the exit code they say."""
+    """Every command that README, docs and examples quote ends and prints as they say. `-- --write` renews output."""
     install(session)
-    session.run("python", "-m", "docs.commands")
+    session.run("python", "-m", "docs.commands", *session.posargs)
 
 
 @nox.session
@@ -78,11 +78,22 @@ def minimal(session: nox.Session) -> None:
     if found != {"cpuplace", "attrs", "sortedcontainers"}:
         session.error(f"a plain install brings {sorted(found)}")
     session.run(
-        "python", "-W", "error", "-c", "import cpuplace, cpuplace_linux, cpuplace_k8s; cpuplace_linux.read_host('/')"
+        "python",
+        "-W",
+        "error",
+        "-c",
+        "import cpuplace, cpuplace_linux, cpuplace_cgroup, cpuplace_k8s; cpuplace_linux.read_host('/')",
     )
     said = session.run("cpuplace", "--help", success_codes=[2], silent=True) or ""
     if "cpuplace[cli]" not in said or "Traceback" in said:
         session.error(f"the command does not say what a plain install lacks: {said}")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The tests of `tests/e2e/vm` inside made-up machines with a real kernel. `-- --write` renews their captures."""
+    install(session, "test")
+    session.run("python", "-m", "tests.e2e.bed", *session.posargs)
 
 
 @nox.session(default=False)

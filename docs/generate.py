@@ -1,4 +1,4 @@
-"""The reference pages: `python -m docs.generate` compares them with the code, `--write` renews them.
+"""The reference pages, and the tables of how-it-decides: `python -m docs.generate` compares, `--write` renews them.
 
 Read from the source, not from running objects (griffe), so that every Python version makes the same bytes. Only what
 `cpuplace` exports is asked at run time. One page a module that defines public names, one for the command.
@@ -17,11 +17,20 @@ from attrs import Factory, fields
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
+DECIDES = ROOT / "docs" / "how-it-decides.md"
+BEGIN = "<!-- Generated from the code by `nox -s docs -- --write` down to the next mark; do not edit. -->"
+END = "<!-- Generated up to here. -->"
 GENERATED = "<!-- Generated from the code by `nox -s docs -- --write`; do not edit. -->\n"
 WHOLE = re.compile(
-    r"cpuplace\.(catalogue|formats(\..+)?)|cpuplace_linux\.(read_host|capture|policyfile)|cpuplace_k8s\.(manifests|files)"
+    r"cpuplace\.(catalogue|formats(\..+)?|interrupts|irq_plan|irq_planning|splitting)"
+    r"|cpuplace_linux\.(read_host|capture|policyfile|affinity|allowance|hostfiles|interrupts|irq_steering|memory_policy)"
+    r"|cpuplace_linux\.(role_activity|role_runner|splitting|thread_layout)"
+    r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check)|cpuplace_k8s\.(manifests|files)"
 )
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
+_POLICY = (
+    "The operator's choices, from a file in YAML, TOML or JSON; the defaults are kubelet's where kubelet has one.\n\n"
+)
 _DOCTEST = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
 
 Documented = griffe.Class | griffe.Function | griffe.Attribute
@@ -29,24 +38,22 @@ Documented = griffe.Class | griffe.Function | griffe.Attribute
 
 def main(arguments: list[str]) -> int:
     """0 when the pages equal the code (or were just written), else 1 with their names."""
-    wanted = dict(pages())
-    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
-    stale = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-    if "--write" not in arguments:
-        for name in stale:
-            print(f"docs/reference/{name} differs from the code: run `nox -s docs -- --write` and commit it")
-        return 1 if stale else 0
+    wanted = {FOLDER / name: text for name, text in pages()} | {DECIDES: decides()}
+    there = {path: path.read_text(encoding="utf-8") for path in (*FOLDER.glob("*.md"), DECIDES)}
+    stale = sorted(path for path in wanted.keys() | there.keys() if wanted.get(path) != there.get(path))
     FOLDER.mkdir(exist_ok=True)
-    for name in stale:
-        page = FOLDER / name
-        page.write_text(wanted[name], encoding="utf-8") if name in wanted else page.unlink()
-        print(f"renewed docs/reference/{name}")
-    return 0
+    for page in stale:
+        if "--write" not in arguments:
+            print(f"{page.relative_to(ROOT)} differs from the code: run `nox -s docs -- --write` and commit it")
+            continue
+        page.write_text(wanted[page], encoding="utf-8") if page in wanted else page.unlink()
+        print(f"renewed {page.relative_to(ROOT)}")
+    return 1 if stale and "--write" not in arguments else 0
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """File name and text of every page, the index last."""
-    packages = [load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_k8s")]
+    packages = [load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_cgroup", "cpuplace_k8s")]
     modules = {module.path: module for package in packages for module in walk(package)}
     home: dict[str, str] = {}
     for path, module in sorted(modules.items()):
@@ -198,27 +205,39 @@ def policy_table(members: list[Documented]) -> str:
 
 def rules_page() -> str:
     """Kinds of container, rules, and the tuple of the preference: the tables the code itself walks."""
+    return "# Rules\n" + "".join(map(section, ("Kinds of container", "Rules", "Preference")))
+
+
+def section(title: str, mark: str = "##") -> str:
+    """One of the tables that the code itself walks, with its heading."""
     kinds = importlib.import_module("cpuplace.kinds").KINDS
     rules = importlib.import_module("cpuplace.rules").RULES
     elements = importlib.import_module("cpuplace.preference").ELEMENTS
-    tables = [
-        ("Kinds of container", "First match wins.", [(one.name, one.when, one.kind.value) for one in kinds]),
-        (
-            "Rules",
+    intro, rows = {
+        "Kinds of container": ("First match wins.", [(one.name, one.when, one.kind.value) for one in kinds]),
+        "Rules": (
             "Refusals, explanations and tests name them by number.",
             [(one.number, one.name, one.text) for one in rules],
         ),
-        (
-            "Preference",
+        "Preference": (
             "The least tuple wins, element by element; some elements count only under a wish.",
             [(str(place), f"`{one.name}`", one.doc) for place, one in enumerate(elements, 1)],
         ),
-    ]
-    lines = ["# Rules"]
-    for title, intro, rows in tables:
-        lines += ["", f"## {title}", "", intro, "", "| | | |", "|---|---|---|"]
-        lines += ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows]
+    }[title]
+    lines = ["", f"{mark} {title}", "", intro, "", "| | | |", "|---|---|---|"]
+    lines += ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def decides() -> str:
+    """The page that tells how it decides, with the tables between its marks as the code has them now."""
+    before, begin, rest = DECIDES.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin and end, f"{DECIDES.name} lacks its marks"
+    policy = load("cpuplace")["policy.Policy"]
+    assert isinstance(policy, griffe.Class)
+    tables = [section("Rules", "###"), section("Preference", "###"), "\n### Policy\n\n", _POLICY]
+    return f"{before}{BEGIN}\n{''.join(tables)}{policy_table(list(members_of(policy)))}\n\n{END}{after}"
 
 
 def cell(text: str) -> str:

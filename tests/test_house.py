@@ -71,6 +71,11 @@ def test_ci_ends_with_readmes_second_command() -> None:
     assert run.stat().st_mode & 0o111, ".ci/run must be executable"
 
 
+def test_ci_leaves_no_vm_out() -> None:
+    before = readable(ROOT / ".ci" / "run").splitlines()[:-1]
+    assert 'export CI="${CI:-true}"' in before
+
+
 @pytest.mark.parametrize("trace", ELSEWHERE)
 def test_no_file_names_a_place_that_only_one_machine_has(trace: str) -> None:
     assert [str(path.relative_to(ROOT)) for path in ours() if trace in readable(path)] == []

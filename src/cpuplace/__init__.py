@@ -18,7 +18,7 @@ from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.plan import Plan, apply
-from cpuplace.planner import change_topology, forget_pod, place, place_all, release, resize, synchronize
+from cpuplace.planner import change_topology, forget_pod, place, place_all, rebalance, release, resize, synchronize
 from cpuplace.policy import Policy
 from cpuplace.refusal import (
     AlreadyPlaced,
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from cpuplace.capacity import Fit, fit
     from cpuplace.facts import ContainerFacts, PodFacts
     from cpuplace.invariants import Violation, violations
+    from cpuplace.irq_plan import IrqPlan
+    from cpuplace.irq_planning import plan_interrupts
     from cpuplace.kinds import read_pod
     from cpuplace.partitions import NumaPlanner
     from cpuplace.partitions_host import node_specs
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from cpuplace.partitions_plan import LeftoverQueues, PartitionChange, PartitionPlan, SharedCpu, SharedQueue
     from cpuplace.partitions_refusal import NodeWithoutCpus, NoNodes, PartitionRefusal, QueueWantedTwice, TooFewCpus
     from cpuplace.partitions_spec import DEFAULT_ROLES, DeviceSpec, NumaNodeSpec, PartitionRole
+    from cpuplace.splitting import split_cpus
     from cpuplace.starting import PodStart, start_pod
 
 __all__ = [
@@ -90,6 +93,7 @@ __all__ = [
     "Held",
     "HostState",
     "Impossible",
+    "IrqPlan",
     "Kind",
     "L2Group",
     "L3Group",
@@ -141,9 +145,12 @@ __all__ = [
     "node_specs",
     "place",
     "place_all",
+    "plan_interrupts",
     "read_pod",
+    "rebalance",
     "release",
     "resize",
+    "split_cpus",
     "start_pod",
     "synchronize",
     "violations",
@@ -155,6 +162,7 @@ _LATER = {
     "DeviceQueuePin": "cpuplace.partitions_pinning",
     "DeviceSpec": "cpuplace.partitions_spec",
     "Fit": "cpuplace.capacity",
+    "IrqPlan": "cpuplace.irq_plan",
     "LeftoverQueues": "cpuplace.partitions_plan",
     "NoNodes": "cpuplace.partitions_refusal",
     "NodeWithoutCpus": "cpuplace.partitions_refusal",
@@ -176,7 +184,9 @@ _LATER = {
     "Violation": "cpuplace.invariants",
     "fit": "cpuplace.capacity",
     "node_specs": "cpuplace.partitions_host",
+    "plan_interrupts": "cpuplace.irq_planning",
     "read_pod": "cpuplace.kinds",
+    "split_cpus": "cpuplace.splitting",
     "start_pod": "cpuplace.starting",
     "violations": "cpuplace.invariants",
 }

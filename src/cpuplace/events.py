@@ -75,6 +75,13 @@ class Hotplug(Happening):
 
 
 @frozen(slots=True, kw_only=True)
+class Rebalance(Happening):
+    """The host is tidied up by at most so many moves."""
+
+    max_moves: int
+
+
+@frozen(slots=True, kw_only=True)
 class Seen:
     """A container as it runs at a restart; without `request` it is one that was there before.
 
@@ -98,4 +105,4 @@ class Restart(Happening):
     kept: bool = False
 
 
-Event = Start | Release | Forget | Resize | Hotplug | Restart
+Event = Start | Release | Forget | Resize | Hotplug | Rebalance | Restart

@@ -58,15 +58,15 @@ class Filler:
     def _weights(self) -> Weights:
         wishes, field = self.task.wishes, _FIELD
         unit = [1 << (self._width + field * place) for place in range(6, -1, -1)]
-        cores, l3 = counts_cores(wishes), wishes.l3 != "ignore"
+        cores, l3, fit = counts_cores(wishes), wishes.l3 != "ignore", self.task.fit
         return Weights(
             not_isolated=unit[0] if wishes.isolated == "prefer" else 0,
             other_kind=unit[1] if wishes.kind_soft else 0,
             l3_group=unit[2] if l3 else 0,
             broken=unit[3] if cores else 0,
             core=unit[4] if cores else 0,
-            node_left=unit[5],
-            l3_left=unit[6] if l3 else 0,
+            node_left=unit[5] if fit else 0,
+            l3_left=unit[6] if l3 and fit else 0,
         )
 
     @cached_property

@@ -178,7 +178,7 @@ def _sparing(state: HostState, ask: Ask, found: Choice, cut: Cut) -> Iterator[Ch
         if starved is None:
             yield choice
             continue
-        for cpu in _saviours(state, starved):
+        for cpu in _saviours(state, ask, choice, starved):
             keep = kept | 1 << cpu
             if len(seen) > state.policy.search_budget // SEARCHES_PER_NODE:
                 cut.made = True
@@ -189,11 +189,24 @@ def _sparing(state: HostState, ask: Ask, found: Choice, cut: Cut) -> Iterator[Ch
                 todo += [(keep, other)] if isinstance(other, Choice) else []
 
 
-def _saviours(state: HostState, starved: Starved) -> CpuSet:
-    """CPUs of which one has to stay in the pool for the first who would starve."""
-    if not starved.holders:
+def _saviours(state: HostState, ask: Ask, choice: Choice, starved: Starved) -> CpuSet:
+    """CPUs of which one has to stay in the pool: for the first who would starve, or for the pool to be large enough.
+
+    The latter only with idle siblings, since cores of unequal size leave pools of unequal size.
+    """
+    if starved.holders:
+        return CpuSet.from_mask(state.pool_mask & ~state.shared[starved.holders[0]].forbid.mask)
+    if not choice.withheld or _least_taken(state, ask) > state.pool_mask.bit_count() - state.policy.min_shared_cpus:
         return NO_CPUS
-    return CpuSet.from_mask(state.pool_mask & ~state.shared[starved.holders[0]].forbid.mask)
+    return CpuSet.from_mask(choice.mask & ~ask.base)
+
+
+def _least_taken(state: HostState, ask: Ask) -> int:
+    """The fewest CPUs that so many idle cores take, siblings included."""
+    usable, free = state.ground.usable, ask.free | ask.isolated_free | ask.base
+    cores = [core.cpus.mask & usable for core in state.topology.cores]
+    sizes = sorted((core & state.pool_mask).bit_count() for core in cores if core and not core & ~free)
+    return sum(sizes[: ask.wanted])
 
 
 def starving(state: HostState, taken: int) -> Starved | None:

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from cpuplace.errors import BadInput
 from cpuplace.hostmap import HostMap
@@ -90,6 +90,12 @@ class Ground:
             else min(rich, key=lambda other: (both_ways[node.id, other], other))
             for node in host.nodes
         }
+
+    def with_budget(self, search_budget: int) -> "Ground":
+        """The same with another search budget; the compiled topology is shared. BadInput when it is below 1."""
+        other = evolve(self, policy=evolve(self.policy, search_budget=search_budget))
+        object.__setattr__(other, "host_map", self.host_map)  # where the property keeps it
+        return other
 
     def memory_nodes(self, cpus: int, asked: NodeSet | None = None) -> NodeSet:
         """The memory nodes of these CPUs; memory-only nodes in `asked` join."""

@@ -5,12 +5,16 @@ from functools import partial
 
 from attrs import evolve
 
+from cpuplace.binding import bound_nodes
 from cpuplace.candidates import Choice
 from cpuplace.granting import Ask, ask_of, assignment_of, counted, find, search
 from cpuplace.ground import Ground
 from cpuplace.idset import NO_CPUS, CpuSet
+from cpuplace.pinning import pin_problem
 from cpuplace.placing import Placed
+from cpuplace.reassign_scene import in_the_way
 from cpuplace.request import Kind
+from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
 from cpuplace.task import siblings
 from cpuplace.topology import Topology
@@ -52,17 +56,31 @@ def degradations(state: HostState) -> tuple[str, ...]:
 
 def _mended(state: HostState, one: Assignment) -> Assignment:
     """What one container holds from now on; the state still has what it held."""
-    lost = one.cpus - state.usable
     if one.kind is Kind.UNMANAGED:
         return one
     if one.kind is not Kind.INTEGER:
-        return evolve(one, degraded=f"its pin names CPUs that cannot be used now: {lost}" if lost else "")
+        return _pin_mended(state, one)
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
     ask = ask_of(alone, one.request, one.request.count)
     still = exactly(alone, ask, one.cpus)
     if still is not None:
         return evolve(one, withheld=CpuSet.from_mask(still.withheld), degraded="")
     return _regranted(alone, ask, one)
+
+
+def _pin_mended(state: HostState, one: Assignment) -> Assignment:
+    """Its list, noted while that cannot be used; one that had to run elsewhere gets it when nothing is in the way."""
+    pin, lost = one.request.pin, one.request.pin - state.usable
+    if lost:
+        return evolve(one, degraded=f"its pin names CPUs that cannot be used now: {lost}")
+    if not one.degraded:
+        return one
+    alone = replaced(state, evolve(one, cpus=NO_CPUS))
+    problem = pin_problem(alone, one.request)
+    if problem is not None or in_the_way(alone, one.request):
+        return evolve(one, degraded=problem.sentence if problem else f"others hold CPUs of its pin {pin}")
+    mems, preferred = bound_nodes(alone, one.request, pin.mask, resolve(state.policy.wishes, one.request.wishes))
+    return evolve(one, cpus=pin, mems=mems, preferred=preferred, degraded="")
 
 
 def _regranted(alone: HostState, ask: Ask, one: Assignment) -> Assignment:

@@ -6,13 +6,42 @@ before and after.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
-from typing import NamedTuple
+from itertools import chain, pairwise, repeat
+from typing import Final, NamedTuple
 
 from cpuplace.idset import CpuSet
 from cpuplace.state import Held, HostState
 from cpuplace.step import Op, Step, changed
 from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, travel
+
+
+class Manner(NamedTuple):
+    """Which orders of steps are legal for a plan.
+
+    `once_from`: the state the plan sets out from, when each container may have one step only; None = any number.
+    `allow_dip`: a container may have fewer CPUs than before and after for a moment.
+    """
+
+    once_from: HostState | None = None
+    allow_dip: bool = False
+
+    def leads(self, before: HostState, after: HostState) -> bool:
+        """Whether a legal order of steps leads there.
+
+        One step each is asked of the whole way from `once_from`, of which `before` may be a part: if there is any such
+        order, there is one that releases first and grants last, so detours by what lies between need no look.
+        """
+        if self.once_from is not None:
+            return ordered(self.once_from, after, one_step_per_container=True) is not None
+        return ordered(before, after, allow_dip=self.allow_dip) is not None
+
+    def joins(self, after: HostState) -> bool:
+        """Whether several legal ways, one after another, are legal together: always, but for one step each."""
+        return self.once_from is None or self.leads(self.once_from, after)
+
+
+ANY_NUMBER: Final = Manner()
+"""Each container may have as many steps as it needs, and never too few CPUs."""
 
 
 class Share(NamedTuple):
@@ -49,6 +78,18 @@ def ordered(
             return None
         walk = found
     return tuple(_all_steps(before, after, shares, hops, walk))
+
+
+def through(states: tuple[HostState, ...], *, allow_dip: bool = False) -> tuple[Step, ...] | None:
+    """The steps from the first state by all others to the last, or None when one of these ways has no legal order.
+
+    >>> from cpuplace.topology import Topology
+    >>> empty = HostState.empty(Topology.uniform())
+    >>> through((empty, empty, empty))
+    ()
+    """
+    ways = [ordered(here, there, allow_dip=allow_dip) for here, there in pairwise(states)]
+    return None if None in ways else tuple(chain.from_iterable(filter(None, ways)))
 
 
 def forced(before: HostState, after: HostState) -> tuple[Step, ...]:
@@ -115,10 +156,9 @@ def _released(before: HostState, after: HostState) -> Iterator[Step]:
 def _came(before: HostState, after: HostState) -> Iterator[Step]:
     """The new ones, and those that changed from shared to integer, or back."""
     for key in (*_missing(after.owners, before.owners), *_missing(after.shared, before.shared)):
-        if key in before:
-            yield Step(Op.MOVE, key, before[key].held, after[key].held)
-        else:
-            yield Step(Op.GRANT, key, None, after[key].held)
+        was, will = before[key].held if key in before else None, after[key].held
+        if was != will:  # the last CPU of the pool can become its own
+            yield Step(Op.GRANT if was is None else Op.MOVE, key, was, will)
 
 
 def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:

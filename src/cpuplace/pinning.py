@@ -5,6 +5,7 @@ from typing import NamedTuple
 from cpuplace.binding import bound_nodes, memory_limit
 from cpuplace.granting import counted, starving
 from cpuplace.idset import CpuSet
+from cpuplace.ordering import ANY_NUMBER, Manner
 from cpuplace.reassign import clear
 from cpuplace.reassign_scene import Scene, in_the_way
 from cpuplace.refusal import BadPin, PinOverlap, PoolExhausted, Refusal
@@ -21,14 +22,14 @@ class Pinned(NamedTuple):
     optimal: bool = True
 
 
-def pin(state: HostState, request: ContainerRequest) -> Pinned | Refusal:
+def pin(state: HostState, request: ContainerRequest, manner: Manner = ANY_NUMBER) -> Pinned | Refusal:
     """What a pinned container gets: exactly its list, or why not. O(containers); a search when others have to move."""
     problem = pin_problem(state, request) or _memory_problem(state, request)
     if problem is not None:
         return problem
     if not in_the_way(state, request):
         return _floor(state, request) or Pinned(_assignment(state, request))
-    cleared = clear(state, request)
+    cleared = clear(state, request, manner)
     if isinstance(cleared, Refusal):
         return cleared
     return Pinned(_assignment(state, request), cleared.movers, cleared.optimal)

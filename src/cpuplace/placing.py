@@ -10,8 +10,9 @@ from cpuplace.explaining import explain_fixed, explain_grant
 from cpuplace.explanation import Explanation
 from cpuplace.granting import Granted, grant
 from cpuplace.idset import CpuSet
+from cpuplace.ordering import ANY_NUMBER, Manner
 from cpuplace.pinning import pin, pin_notes
-from cpuplace.refusal import AlreadyPlaced, PoolExhausted, Refusal
+from cpuplace.refusal import AlreadyPlaced, NoLegalMove, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import Assignment, HostState
 from cpuplace.transitions import replaced, with_owner, with_shared, without
@@ -22,12 +23,16 @@ EVERYWHERE = -1
 
 
 class Placed(NamedTuple):
-    """A state with more containers in it, not settled yet, and what is worth saying about that."""
+    """A state with more containers in it, not settled yet, and what is worth saying about that.
+
+    `stops`: states that there is a legal order of steps to and from, where somebody made way.
+    """
 
     after: HostState
     notes: tuple[str, ...] = ()
     optimal: bool = True
     explainers: tuple[Callable[[], Explanation], ...] = ()
+    stops: tuple[HostState, ...] = ()
 
     def joined(self, later: "Placed") -> "Placed":
         """This and what was placed after it, as one."""
@@ -36,46 +41,65 @@ class Placed(NamedTuple):
             self.notes + later.notes,
             self.optimal and later.optimal,
             self.explainers + later.explainers,
+            self.stops + later.stops,
         )
 
 
-def placed(state: HostState, request: ContainerRequest, within: int = EVERYWHERE) -> Placed | Refusal:
+def placed(
+    state: HostState, request: ContainerRequest, within: int = EVERYWHERE, manner: Manner = ANY_NUMBER
+) -> Placed | Refusal:
     """One container placed: R15 for an id that is there, R8 for a former one of the same name, else by kind."""
     if request.container_id in state.owners or request.container_id in state.shared:
         return _repeated(state, request)
     former = state.by_name.get((request.pod, request.name))
     if former is None:
-        return _PLACERS[request.kind](state, request, within)
-    answer = _PLACERS[request.kind](without(state, former), request, within)
+        return _PLACERS[request.kind](state, request, within, manner)
+    answer = _PLACERS[request.kind](without(state, former), request, within, manner)
     if isinstance(answer, Refusal):
         return answer
     return answer._replace(notes=(f"{request.container_id} replaces {former}", *answer.notes))
 
 
-def placed_pod(state: HostState, requests: Iterable[ContainerRequest]) -> Placed | Refusal:
+def placed_pod(state: HostState, requests: Iterable[ContainerRequest], manner: Manner = ANY_NUMBER) -> Placed | Refusal:
     """The containers of one pod inside one common grant (R14); container by container where that cannot be."""
     members = tuple(requests)
     region = _common_region(state, members)
-    together = placed_each(state, members, region)
+    together = placed_each(state, members, region, manner)
     if region == EVERYWHERE or not isinstance(together, Refusal):
         return together
-    apart = placed_each(state, members)
+    apart = placed_each(state, members, manner=manner)
     if isinstance(apart, Refusal):
         return apart
     note = f"pod {members[0].pod}: one grant for all its containers cannot be divided, each was placed alone"
     return apart._replace(notes=(note, *apart.notes))
 
 
-def placed_each(state: HostState, requests: Iterable[ContainerRequest], region: int = EVERYWHERE) -> Placed | Refusal:
+def placed_each(
+    state: HostState, requests: Iterable[ContainerRequest], region: int = EVERYWHERE, manner: Manner = ANY_NUMBER
+) -> Placed | Refusal:
     """The containers placed in order, all or none; integer ones within `region`."""
     sum_ = Placed(state)
     for request in requests:
         within = region if _divides(sum_.after, request) else EVERYWHERE
-        one = placed(sum_.after, request, within)
+        one = placed(sum_.after, request, within, manner)
         if isinstance(one, Refusal):
             return one
         sum_ = sum_.joined(one)
+        if sum_.stops and not manner.joins(sum_.after):
+            return _two_steps(request)
     return sum_
+
+
+def _two_steps(request: ContainerRequest) -> NoLegalMove:
+    missing = "no order of all steps has one step per container"
+    return NoLegalMove(
+        container_id=request.container_id,
+        rule="R3",
+        sentence=f"cannot be placed together with those before it: {missing}",
+        cpus=request.pin,
+        holders=(),
+        missing=missing,
+    )
 
 
 def _divides(state: HostState, request: ContainerRequest) -> bool:
@@ -126,7 +150,7 @@ def _repeated(state: HostState, request: ContainerRequest) -> Placed | Refusal:
     )
 
 
-def _place_integer(state: HostState, request: ContainerRequest, within: int) -> Placed | Refusal:
+def _place_integer(state: HostState, request: ContainerRequest, within: int, _: Manner) -> Placed | Refusal:
     answer = grant(state, request, within)
     if not isinstance(answer, Granted):
         return answer
@@ -134,8 +158,8 @@ def _place_integer(state: HostState, request: ContainerRequest, within: int) -> 
     return Placed(with_owner(state, answer.assignment), request.notes, answer.optimal, (explainer,))
 
 
-def _place_pinned(state: HostState, request: ContainerRequest, _within: int) -> Placed | Refusal:
-    answer = pin(state, request)
+def _place_pinned(state: HostState, request: ContainerRequest, _within: int, manner: Manner) -> Placed | Refusal:
+    answer = pin(state, request, manner)
     if isinstance(answer, Refusal):
         return answer
     explainer = partial(explain_fixed, request.container_id, "R1", f"pinned to {request.pin}, verbatim")
@@ -144,16 +168,17 @@ def _place_pinned(state: HostState, request: ContainerRequest, _within: int) -> 
     reasons = tuple(
         partial(explain_fixed, key, "R3", f"moves {way} to make way for {request.container_id}") for key, way in moves
     )
-    after = replaced(state, *answer.movers) if answer.movers else state
+    after = with_owner(replaced(state, *answer.movers) if answer.movers else state, answer.assignment)
     return Placed(
-        with_owner(after, answer.assignment),
+        after,
         request.notes + pin_notes(state, request) + notes,
         answer.optimal,
         (explainer, *reasons),
+        (state, after) if answer.movers else (),
     )
 
 
-def _place_shared(state: HostState, request: ContainerRequest, _within: int) -> Placed | Refusal:
+def _place_shared(state: HostState, request: ContainerRequest, _within: int, _: Manner) -> Placed | Refusal:
     left = state.pool_mask & ~request.forbid.mask
     if not left:
         apart = f" without the CPUs it forbids ({request.forbid})" if request.forbid else ""
@@ -169,7 +194,7 @@ def _place_shared(state: HostState, request: ContainerRequest, _within: int) -> 
     return Placed(with_shared(state, request), request.notes, explainers=(explainer,))
 
 
-def _place_unmanaged(state: HostState, request: ContainerRequest, _within: int) -> Placed:
+def _place_unmanaged(state: HostState, request: ContainerRequest, _within: int, _: Manner) -> Placed:
     explainer = partial(explain_fixed, request.container_id, "K0", "is not managed and never touched")
     assignment = Assignment(request, request.pin, rule="K0")
     met = assignment.cpus.mask & (state.integer | state.owned | state.withheld_mask)
@@ -179,7 +204,7 @@ def _place_unmanaged(state: HostState, request: ContainerRequest, _within: int) 
     return Placed(with_owner(state, assignment), notes, explainers=(explainer,))
 
 
-_PLACERS: dict[Kind, Callable[[HostState, ContainerRequest, int], Placed | Refusal]] = {
+_PLACERS: dict[Kind, Callable[[HostState, ContainerRequest, int, Manner], Placed | Refusal]] = {
     Kind.UNMANAGED: _place_unmanaged,
     Kind.PINNED: _place_pinned,
     Kind.PINNED_SHARED: _place_pinned,

@@ -4,7 +4,7 @@ A plan is made of two states, the one it was made for and the one it leads to; t
 difference, worked out when somebody looks. Applying is therefore cheap and never half done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Self
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from cpuplace.errors import StalePlan
 from cpuplace.explanation import Explanation
-from cpuplace.ordering import forced, ordered
+from cpuplace.ordering import forced, ordered, through
 from cpuplace.state import HostState
 from cpuplace.step import Step
 
@@ -23,7 +23,9 @@ class Plan:
 
     `world` is what runs where that is not what `before` says; the steps start from it (R9).
     `notes` say everything worth knowing; `optimal` is False when the search budget cut the choice short; `given` are
-    the steps when they are not to be worked out from the two states (`undo`).
+    the steps when they are not to be worked out from the two states (`undo`). `stops` are states on the way that the
+    steps go through when no straight order is legal. With `one_step_per_container` no container has two steps, but for
+    repairs that have no such order, which is noted.
     A plan has no truth value: ask `is_empty`.
     """
 
@@ -34,11 +36,18 @@ class Plan:
     given: tuple[Step, ...] | None = None
     explainers: tuple[Callable[[], Explanation], ...] = ()
     world: HostState | None = None
+    stops: tuple[HostState, ...] = ()
+    one_step_per_container: bool = False
 
     @property
     def is_empty(self) -> bool:
         """True when nothing changes."""
         return self.after is self.before and not (self.world and self.steps)
+
+    @property
+    def path(self) -> tuple[HostState, ...]:
+        """What a plan of which this is a part may have to go through: nothing where steps are straight anyway."""
+        return (self.before, *self.stops, self.after) if self.stops else ()
 
     @property
     def version(self) -> int:
@@ -53,7 +62,9 @@ class Plan:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """What to carry out, in an order whose every prefix is safe: release, narrow, move, grant, widen."""
-        return _steps(self.world or self.before, self.after) if self.given is None else self.given
+        if self.given is not None:
+            return self.given
+        return next(order for order in _orders(self) if order is not None)
 
     def undo(self, done: int | None = None) -> "Plan":
         """The plan back from the first `done` steps of this one (default: all), however it came to an end.
@@ -69,7 +80,8 @@ class Plan:
         """
         steps = self.steps if done is None else self.steps[:done]
         back = tuple(step.taken_back() for step in reversed(steps))
-        return Plan(before=self.after, after=self.before, given=back)
+        once = self.one_step_per_container
+        return Plan(before=self.after, after=self.before, given=back, one_step_per_container=once)
 
     def unwrap(self) -> Self:
         """The plan itself (a `Refusal` raises instead)."""
@@ -104,10 +116,12 @@ def apply(state: HostState, plan: Plan) -> HostState:
     return plan.after
 
 
-def _steps(before: HostState, after: HostState) -> tuple[Step, ...]:
-    """A safe way where there is one, else one on which somebody has fewer CPUs for a moment, else the straight one."""
+def _orders(plan: Plan) -> Iterator[tuple[Step, ...] | None]:
+    """A safe way, else one on which somebody has fewer CPUs for a moment, else the straight one."""
+    start = plan.world or plan.before
+    if plan.one_step_per_container:
+        yield ordered(start, plan.after, one_step_per_container=True)
+    ways = [(start, plan.after)] + ([(start, *plan.stops, plan.after)] if plan.stops else [])
     for allow_dip in (False, True):
-        found = ordered(before, after, allow_dip=allow_dip)
-        if found is not None:
-            return found
-    return forced(before, after)
+        yield from (through(way, allow_dip=allow_dip) for way in ways)
+    yield forced(start, plan.after)

@@ -177,6 +177,10 @@ def elements(wishes: ResolvedWishes) -> tuple[Element, ...]:
     return tuple(element for element in ELEMENTS if element.applies(wishes))
 
 
+LEFTOVERS: Final = ("node_leftover", "l3_leftover")
+"""What looks at the CPUs that a grant leaves: best fit."""
+
+
 def spread_goal(host: HostMap, free: int, count: int, wishes: ResolvedWishes) -> int:
     """How many nodes a spread aims at: k as asked, by default one a core asked; never more than have free CPUs."""
     asked = wishes.spread or -(-count // (1 if wishes.cores == "isolate" else host.widest_core))

@@ -1,12 +1,14 @@
 """Reassigning: integer containers make way for pinned CPUs, as few and as little as possible (R3, SPEC section 4)."""
 
 from itertools import combinations
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from attrs import evolve
 
 from cpuplace.granting import counted
 from cpuplace.idset import CpuSet
+from cpuplace.ordering import ANY_NUMBER, Manner
 from cpuplace.reassign_joint import Answer
 from cpuplace.reassign_scene import Scene, in_the_way, may_move
 from cpuplace.reassign_seat import Purse
@@ -27,18 +29,20 @@ class Cleared(NamedTuple):
     optimal: bool
 
 
-def clear(state: HostState, request: ContainerRequest, *, one_step_per_container: bool = False) -> Cleared | Refusal:
+def clear(state: HostState, request: ContainerRequest, manner: Manner = ANY_NUMBER) -> Cleared | Refusal:
     """Where the integer containers on the CPUs of a pin go, or why they cannot go anywhere (R3).
 
     Of all ways, the least by: containers out of the way that move too, containers whose memory nodes change,
-    containers moved, CPUs given up, sum of the movers' tuples before `node_leftover`; of equal ones that which the
-    movers, in the order in which they came, would choose. A mover's tuple is that of `choose` in the host without all
-    movers and without the pinned CPUs. Hard wishes, forbid lists and memory bind movers; the pool keeps its
-    floor (R6), and only ways with a safe order of steps count.
+    containers moved, CPUs given up, sum of the movers' tuples before `node_leftover`, then the ids: the movers in the
+    order in which they came, each its CPUs ascending, compared as tuples. A mover's tuple is that of `choose` in the
+    host without all movers and without the pinned CPUs. Hard wishes, forbid lists and memory bind movers; the pool
+    keeps its floor (R6), and only ways count that have a legal order of steps (`manner`: by default nobody has too few
+    CPUs for a moment).
 
-    Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes. Refusals:
-    `NoLegalMove` when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is
-    proved that the containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
+    Exact within `Policy.search_budget`, in which one search for one mover counts as 10 search nodes; `optimal` speaks
+    of all before the ids, which are looked for with what the least cost leaves of the budget. Refusals: `NoLegalMove`
+    when somebody in the way may not move, or nobody can get there safely; `Impossible` when it is proved that the
+    containers it names have no room together; `PoolExhausted`; else `SearchBudgetSpent`.
 
     >>> from cpuplace.transitions import with_owner
     >>> from cpuplace.topology import Topology
@@ -48,14 +52,14 @@ def clear(state: HostState, request: ContainerRequest, *, one_step_per_container
     >>> found.movers[0].cpus
     CpuSet('1,4')
     """
-    return _Clearing(state, request, one_step_per_container).answer()
+    return _Clearing(state, request, manner).answer()
 
 
 class _Clearing:
     """One pin that is to be cleared: who is in the way, who else could move, what is left of the budget."""
 
-    def __init__(self, state: HostState, request: ContainerRequest, one_step: bool) -> None:
-        self.state, self.request, self.one_step = state, request, one_step
+    def __init__(self, state: HostState, request: ContainerRequest, manner: Manner) -> None:
+        self.state, self.request, self.manner = state, request, manner
         self.must = in_the_way(state, request)
         self.others = tuple(one for one in state.owners.values() if one not in self.must and may_move(state, one))
         self.purse = self._purse()
@@ -65,7 +69,7 @@ class _Clearing:
         return Purse(budget, budget)
 
     def _scene(self, held: Held) -> Scene:
-        return Scene(self.state, self.request, held, self.one_step)
+        return Scene(self.state, self.request, held, self.manner)
 
     def answer(self) -> Cleared | Refusal:
         """Without others first, then with one of them, with two, ..."""
@@ -84,20 +88,34 @@ class _Clearing:
                 break
         if self.purse.cut:
             return self._spent()
-        proved = self._is_impossible(self.must, self._purse())
-        return self._impossible() if proved else self._no_move(self.must, _NO_WAY)
+        proved = self._is_impossible(self.must + self.others, self._purse())
+        return self._impossible() if proved else self._no_move(self.must, self._no_way())
+
+    def _no_way(self) -> str:
+        return _NO_WAY if self.manner.once_from is None else f"{_NO_WAY} with one step per container"
 
     def _least(self, number: int) -> Cleared | None:
         """The best way on which so many of the others move too."""
-        best: tuple[Answer, Scene] | None = None
+        best: list[tuple[Answer, Scene]] = []
         for some in combinations(self.others, number):
-            scene = self._scene(self.must + some)
+            scene = self._scene(self._in_order(some))
             answer = scene.answer(self.purse)
-            if answer is not None and (best is None or answer.cost < best[0].cost):
-                best = answer, scene
+            if answer is not None and not (best and answer.cost > best[0][0].cost):
+                best = [found for found in best if found[0].cost == answer.cost] + [(answer, scene)]
             if self.purse.empty:
                 break
-        return None if best is None else Cleared(best[1].moved(best[0].seats), not self.purse.cut)
+        if not best:
+            return None
+        optimal = not self.purse.cut
+        if optimal:
+            best = [(scene.lowest(answer, self.purse), scene) for answer, scene in best]
+        answer, scene = min(best, key=itemgetter(0))
+        return Cleared(scene.moved(answer.seats), optimal)
+
+    def _in_order(self, some: Held) -> Held:
+        """Who is in the way and some others, in the order in which they came."""
+        keys = {one.container_id for one in (*self.must, *some)}
+        return tuple(one for key, one in self.state.owners.items() if key in keys) if some else self.must
 
     def _is_impossible(self, held: Held, purse: Purse, dropped: Held = ()) -> bool:
         """Whether it is proved that these have no room together, even on a host without the `dropped` ones."""

@@ -1,4 +1,4 @@
-"""Joint: seats for several movers at once, of least cost together.
+"""Joint: seats for several movers at once, of least cost together, and of those with the lowest ids.
 
     every mover its own best seat --two want one CPU--> one of them does without it, or the other does
         --a set of seats apart that is refused as a whole--> some mover does without one of its CPUs
@@ -7,6 +7,10 @@
 Each branch only takes CPUs away, so costs only grow: the branch of least cost is looked at first, and the first answer
 is the best. Before that, seats are given one mover after another; when that costs no more than the best seats of all
 do by themselves, it is the answer at once.
+
+Among equal costs the ids decide: of the first mover, then of the second, ... Where no cost grows no mover's ids get
+lower, so the same search finds them when movers choose by ids what their cost leaves open. It runs after the other,
+which chooses by best fit, since movers who all want the lowest ids clash most.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,51 +27,92 @@ _BRANCH: Final = 5
 """What a branch counts for, in search nodes, besides the searches in it."""
 
 Seats = tuple[Seat, ...]
+Ids = tuple[tuple[int, ...], ...]
+Key = tuple[Cost, Ids]
+"""What answers are compared by."""
+Accept = Callable[[Seats], bool]
 
 
 class Answer(NamedTuple):
-    """Seats in the order of the movers, and their costs added up."""
+    """Seats in the order of the movers, their costs added up, their ids; whether no others of this cost have lower."""
 
     cost: Cost
+    ids: Ids
     seats: Seats
+    lowest: bool = False
+
+    @staticmethod
+    def of(seats: Seats, *, lowest: bool = False) -> "Answer":
+        """These seats as an answer."""
+        return Answer(*_by_cost_and_ids(seats), seats, lowest)
 
 
 class Branch(NamedTuple):
     """What is known of a branch; compared from the left. `bans`: CPUs that each mover does without."""
 
-    cost: Cost
+    key: Key
     clashes: int
     number: int
     bans: tuple[int, ...]
     seats: Seats
 
 
-def solve(movers: Sequence[Mover], purse: Purse, accept: Callable[[Seats], bool]) -> Answer | None:
+def solve(movers: Sequence[Mover], purse: Purse, accept: Accept) -> Answer | None:
     """The answer of least cost that `accept` takes; None when there is none, or the purse is empty (`purse.cut`)."""
     pairs = matched(movers)
     if pairs is not None and accept(pairs):
-        return Answer(added(pairs), pairs)
+        return Answer.of(pairs, lowest=True)
     first = _seats(movers, (0,) * len(movers))
     if first is None:
         return None
-    best = _one_by_one(movers, accept)
+    best, _ = _one_by_one(movers, accept)
     if best is not None and best.cost == added(first):
         return best
-    return _branched(movers, purse, accept, first, best)
+    return _branched(movers, purse, accept, first, best, _by_cost)
+
+
+def lowest(movers: Sequence[Mover], purse: Purse, accept: Accept, known: Answer) -> Answer:
+    """Of the answers that cost as much as `known`, the least there is, the one of lowest ids, as far as the purse goes.
+
+    The movers have to be those without `fit`. Whoever comes first has its lowest ids at once when seats are given in
+    order and nobody is worse off for it.
+    """
+    first = _seats(movers, (0,) * len(movers))
+    if first is None:
+        return known
+    soon, in_order = _one_by_one(movers, accept)
+    if soon is not None and in_order and soon.cost == added(first) == known.cost:
+        return soon
+    best = min(known, soon) if soon is not None else known
+    return _branched(movers, purse, accept, first, best, _by_cost_and_ids) or best
+
+
+def _by_cost(seats: Seats) -> Key:
+    return added(seats), ()
+
+
+def _by_cost_and_ids(seats: Seats) -> Key:
+    return added(seats), tuple([seat.ids for seat in seats])
 
 
 def _branched(
-    movers: Sequence[Mover], purse: Purse, accept: Callable[[Seats], bool], first: Seats, best: Answer | None
+    movers: Sequence[Mover],
+    purse: Purse,
+    accept: Accept,
+    first: Seats,
+    best: Answer | None,
+    key: Callable[[Seats], Key],
 ) -> Answer | None:
     """Best first; every set of bans is looked at once."""
     bans = (0,) * len(movers)
-    todo, seen = [Branch(added(first), _clashes(first), 0, bans, first)], {bans}
+    todo, seen = [Branch(key(first), _clashes(first), 0, bans, first)], {bans}
+    goal = None if best is None else key(best.seats)
     while todo:
         branch = heappop(todo)
-        if best is not None and branch.cost >= best.cost:
+        if goal is not None and branch.key >= goal:
             return best
         if not branch.clashes and accept(branch.seats):
-            return Answer(branch.cost, branch.seats)
+            return Answer.of(branch.seats)
         purse.left -= _BRANCH
         for bans in _children(branch):
             if purse.empty:
@@ -76,7 +121,7 @@ def _branched(
                 seen.add(bans)
                 seats = _seats(movers, bans)
                 if seats is not None:
-                    heappush(todo, Branch(added(seats), _clashes(seats), len(seen), bans, seats))
+                    heappush(todo, Branch(key(seats), _clashes(seats), len(seen), bans, seats))
     return best
 
 
@@ -123,10 +168,10 @@ def added(seats: Seats) -> Cost:
     return tuple(map(sum, zip(*(seat.cost for seat in seats), strict=True)))
 
 
-def _one_by_one(movers: Sequence[Mover], accept: Callable[[Seats], bool]) -> Answer | None:
-    """A good answer soon: each takes the best that those before left."""
+def _one_by_one(movers: Sequence[Mover], accept: Accept) -> tuple[Answer | None, bool]:
+    """A good answer soon, each takes the best that those before left; and whether that was in their own order."""
     order = list(range(len(movers)))
-    for _ in range(_RETRIES + 1):
+    for retry in range(_RETRIES + 1):
         seats: dict[int, Seat] = {}
         taken = 0
         for number in order:
@@ -137,5 +182,5 @@ def _one_by_one(movers: Sequence[Mover], accept: Callable[[Seats], bool]) -> Ans
             seats[number], taken = seat, taken | seat.claim
         else:
             found = tuple(seats[number] for number in range(len(movers)))
-            return Answer(added(found), found) if accept(found) else None
-    return None
+            return Answer.of(found) if accept(found) else None, retry == 0
+    return None, False

@@ -2,7 +2,8 @@
 
 Costs of movers do not depend on each other, and giving up one CPU is the least each can, so the cheapest matching of
 movers and CPUs is the best answer of all. Costs are tuples that are compared from the left; as one number each, in
-a base that no sum reaches, they add up and compare the same way.
+a base that no sum reaches, they add up and compare the same way. Below them each mover has a digit of its own, the
+first mover the highest, for the rank of its new CPU: of equal costs the lowest ids win, as the CPUs kept are the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +31,18 @@ def matched(movers: Sequence[Mover]) -> tuple[Seat, ...] | None:
     columns = sorted({cpu for row in rows for cpu in row})
     if len(columns) < len(rows):
         return None
-    never = 1 << _BITS * (len(SUMMED) + 3)
-    costs = [[_number(row[cpu].cost) if cpu in row else never for cpu in columns] for row in rows]
+    digit = len(columns).bit_length()
+    never = 1 << _BITS * (len(SUMMED) + 3) + digit * len(rows)
+    costs = []
+    for number, row in enumerate(rows):
+        below = digit * (len(rows) - 1 - number)
+        high = digit * len(rows)
+        costs.append(
+            [
+                _number(row[cpu].cost) << high | rank << below if cpu in row else never
+                for rank, cpu in enumerate(columns)
+            ]
+        )
     chosen = assign(costs)
     if any(costs[number][column] == never for number, column in enumerate(chosen)):
         return None

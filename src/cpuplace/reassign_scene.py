@@ -5,8 +5,8 @@ from attrs import evolve, frozen
 from cpuplace.binding import bound_nodes, memory_limit
 from cpuplace.cpulist import ids_of
 from cpuplace.idset import CpuSet
-from cpuplace.ordering import ordered
-from cpuplace.reassign_joint import Answer, Seats, solve
+from cpuplace.ordering import ANY_NUMBER, Manner
+from cpuplace.reassign_joint import Answer, Seats, lowest, solve
 from cpuplace.reassign_seat import Mover, Purse, Seat
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
@@ -21,7 +21,7 @@ class Scene:
     state: HostState
     request: ContainerRequest
     held: tuple[Assignment, ...]
-    one_step: bool = False
+    manner: Manner = ANY_NUMBER
 
     @property
     def lifted(self) -> HostState:
@@ -40,8 +40,16 @@ class Scene:
         )
 
     def answer(self, purse: Purse) -> Answer | None:
-        """The best legal seats."""
+        """Legal seats of least cost."""
         return self._solved(purse, legal=True)
+
+    def lowest(self, answer: Answer, purse: Purse) -> Answer:
+        """Of the legal seats that cost as much as those of an answer, the ones with the lowest ids."""
+        if answer.lowest:
+            return answer
+        lifted = self.lifted
+        movers = [Mover.of(lifted, one, purse, fit=False) for one in self.held]
+        return lowest(movers, purse, self.is_legal, answer)
 
     def has_room(self, purse: Purse) -> bool:
         """Whether there are seats apart for all, whether or not one can get there."""
@@ -59,7 +67,7 @@ class Scene:
 
     def moved(self, seats: Seats) -> tuple[Assignment, ...]:
         """The assignments of the movers on these seats; who keeps its seat keeps its assignment."""
-        return tuple(_seated(self.state, one, seat) for one, seat in zip(self.held, seats, strict=True))
+        return tuple(seated(self.state, one, seat) for one, seat in zip(self.held, seats, strict=True))
 
     def after(self, seats: Seats) -> HostState:
         """The state in which everybody has moved and the pin is there."""
@@ -69,11 +77,11 @@ class Scene:
         return with_owner(state, Assignment(self.request, self.request.pin, mems, preferred=preferred))
 
     def is_legal(self, seats: Seats) -> bool:
-        """Whether the pool keeps its floor, memory suffices for all at once, and there is a safe order of steps."""
+        """Whether the pool keeps its floor, memory suffices for all at once, and there is a legal order of steps."""
         after = self.after(seats)
-        if not _floor_holds(self.state, after) or not self._memory_suffices(after):
+        if not floor_holds(self.state, after) or not self._memory_suffices(after):
             return False
-        return ordered(self.state, after, one_step_per_container=self.one_step) is not None
+        return self.manner.leads(self.state, after)
 
     def _memory_suffices(self, after: HostState) -> bool:
         """Movers and pin bound one after another, each beside those bound before."""
@@ -91,7 +99,7 @@ def _any_seats(_: Seats) -> bool:
     return True
 
 
-def _floor_holds(before: HostState, after: HostState) -> bool:
+def floor_holds(before: HostState, after: HostState) -> bool:
     """R6: the pool is not made smaller than its floor, and no shared container is left without a CPU."""
     pool, left = before.pool_mask, after.pool_mask
     if not pool & ~left:
@@ -101,7 +109,8 @@ def _floor_holds(before: HostState, after: HostState) -> bool:
     return all(left & ~request.forbid.mask for request in before.shared.values())
 
 
-def _seated(state: HostState, one: Assignment, seat: Seat) -> Assignment:
+def seated(state: HostState, one: Assignment, seat: Seat) -> Assignment:
+    """The assignment of a container on its seat; the one it has when that is where it is."""
     cpus, withheld = CpuSet.from_mask(seat.grant), CpuSet.from_mask(seat.withheld)
     if (cpus, withheld) == (one.cpus, one.withheld):
         return one

@@ -53,6 +53,11 @@ class Seat(NamedTuple):
         """What nobody else may hold."""
         return self.grant | self.withheld
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The CPUs, ascending: what decides between seats of equal cost."""
+        return ids_of(self.grant)
+
 
 @frozen(slots=True)
 class Mover:
@@ -69,12 +74,12 @@ class Mover:
     _known: dict[int, Seat | None] = field(factory=dict, eq=False, repr=False)
 
     @staticmethod
-    def of(lifted: HostState, held: Assignment, purse: Purse) -> "Mover":
-        """The choice of a container in a state that it is not part of."""
+    def of(lifted: HostState, held: Assignment, purse: Purse, *, fit: bool = True) -> "Mover":
+        """The choice of a container in a state that it is not part of; what costs the same by best `fit`, or by ids."""
         old, wanted = held.cpus.mask, len(held.cpus)
         ask = ask_of(lifted, held.request, wanted)
         task = compile_task(lifted.ground.host_map, ask.free, wanted, **given_of(lifted, ask))
-        return Mover(lifted, held, evolve(task, others=task.others & ~old), purse)
+        return Mover(lifted, held, evolve(task, others=task.others & ~old, fit=fit), purse)
 
     @property
     def by_core(self) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from attrs import evolve, frozen
 
 from cpuplace.errors import BadInput
-from cpuplace.events import Event, Forget, Hotplug, Release, Resize, Restart, Seen, Start
+from cpuplace.events import Event, Forget, Hotplug, Rebalance, Release, Resize, Restart, Seen, Start
 from cpuplace.idset import CpuSet
 from cpuplace.invariants import violations
 from cpuplace.plan import Plan
-from cpuplace.planner import change_topology, forget_pod, place, release, resize, synchronize
+from cpuplace.planner import change_topology, forget_pod, place, rebalance, release, resize, synchronize
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import HostState
@@ -100,6 +100,8 @@ def _answer(state: HostState, event: Event) -> Plan | Refusal:
             return resize(state, _resized(state, key, count))
         case Hotplug():
             return _hotplug(state, event)
+        case Rebalance(max_moves=most):
+            return rebalance(state, max_moves=most)
         case _:
             return _restart(state, event)
 

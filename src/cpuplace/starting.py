@@ -16,7 +16,8 @@ from cpuplace.state import Assignment, HostState
 class PodStart:
     """A pod that can start: the plan for all of it, and what its init containers hold while they run.
 
-    The plan's steps are what is left when the init containers are gone, so they are not among them.
+    The plan's steps are what is left when the init containers are gone, so they are not among them (unless others
+    make way for pins one after another, and no other order is safe).
     """
 
     plan: Plan
@@ -70,4 +71,5 @@ def _joined(before: HostState, plans: Iterable[Plan], after: HostState) -> Plan:
         notes=tuple(note for plan in parts for note in plan.notes),
         optimal=all(plan.optimal for plan in parts),
         explainers=tuple(one for plan in parts for one in plan.explainers),
+        stops=tuple(stop for plan in parts for stop in plan.path),
     )

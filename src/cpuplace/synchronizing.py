@@ -50,17 +50,24 @@ def synchronized(state: HostState, observed: Iterable[Observed]) -> Synchronized
 
 
 def _in_order(state: HostState, seen: Iterable[Observed]) -> list[Observed]:
-    """Who comes first: left alone, pinned, shared (the floor counts them), integer ones that hold what we gave them,
-    that hold as many as they asked for, and those that do not."""
+    """Who comes first: left alone, pinned, shared (the floor counts them), integer ones that still have what we gave
+    them, that hold as many as they asked for, and those that do not."""
     ranks = {Kind.UNMANAGED: 0, Kind.PINNED: 1, Kind.PINNED_SHARED: 1, Kind.SHARED: 2, Kind.INTEGER: 4}
 
     def rank(one: Observed) -> int:
-        known = state.owners.get(one.request.container_id)
-        ours = known is not None and known.cpus == one.cpus and known.kind is Kind.INTEGER
-        exact = one.request.kind is Kind.INTEGER and len(one.cpus) == one.request.count
-        return ranks[one.request.kind] - ours + (one.request.kind is Kind.INTEGER and not exact)
+        if one.request.kind is not Kind.INTEGER:
+            return ranks[one.request.kind]
+        ours = _given(state, one)
+        return ranks[Kind.INTEGER] - bool(ours) + (len(ours or one.cpus) != one.request.count)
 
     return sorted(seen, key=rank)
+
+
+def _given(state: HostState, one: Observed) -> CpuSet:
+    """What we gave an integer container, if it has that still, be it among more (its cpuset was reset)."""
+    known = state.owners.get(one.request.container_id)
+    has = one.cpus or state.topology.online
+    return known.cpus if known is not None and known.kind is Kind.INTEGER and known.cpus <= has else NO_CPUS
 
 
 class _Rebuilding:
@@ -106,12 +113,12 @@ class _Rebuilding:
         )
 
     def _take_integer(self, one: Observed) -> None:
-        """What it has when that is legal, else as much of it as can be kept, else the pool."""
+        """What we gave it or what it has when that is legal, else as much of it as can be kept, else the pool."""
         request, state = one.request, self._after
-        ask = ask_of(state, request, request.count)
-        found, short = exactly(state, ask, one.cpus), ""
+        ask, own = ask_of(state, request, request.count), _given(self._former, one) or self._own(one)
+        found, short = exactly(state, ask, own), ""
         if found is None:
-            has = one.cpus.mask & (ask.free | ask.isolated_free)
+            has = own.mask & (ask.free | ask.isolated_free)
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(has))
         if found is None:
             self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
@@ -119,6 +126,11 @@ class _Rebuilding:
             return
         held = assignment_of(state, request, ask, found, "R9")
         self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
+
+    def _own(self, one: Observed) -> CpuSet:
+        """What it has; nothing when it runs on the pool because no CPU was left for it, as we told it."""
+        pooled = self._former.shared.get(one.request.container_id)
+        return NO_CPUS if pooled is not None and self._former.shared_mask(pooled) == one.cpus.mask else one.cpus
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)
@@ -139,7 +151,7 @@ class _Rebuilding:
             for key, one in former.owners.items()
             if key not in self._seen and one.exclusive
         }
-        running = self._after.by_name
+        running = {(one.request.pod, one.request.name) for one in self._after.owners.values()}  # as `place` forgets it
         remembered = {name: held for name, held in (former.remembered | gone).items() if name not in running}
         pool, everywhere = self._after.pool_mask, former.topology.online
         hungry = {  # nobody is told of no CPU at all

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from cpuplace.cpulist import ids_of
 from cpuplace.hostmap import HostMap, ranks_met
-from cpuplace.preference import Value, elements, measure, spread_goal
+from cpuplace.preference import LEFTOVERS, Value, elements, measure, spread_goal
 from cpuplace.wishes import PLAIN_WISHES, ResolvedWishes
 
 NodesOk = Callable[[int], bool]
@@ -18,7 +18,7 @@ NodesOk = Callable[[int], bool]
 class Task:
     """What to choose. `free`: the CPUs the tuple calls free; `allowed`: those the grant may hold; `must`: those it
     must hold; must <= allowed <= free. `node_limit` 0 = none. `hit`: sets of nodes (ranks), each to be met; the
-    empty set, for a device the host lacks, never is.
+    empty set, for a device the host lacks, never is. `fit` False: what a grant leaves does not count.
     """
 
     host: HostMap
@@ -32,10 +32,15 @@ class Task:
     hit: tuple[int, ...] = ()
     nodes_ok: NodesOk | None = None
     want: int = 0
+    fit: bool = True
 
     def measure(self, grant: int) -> tuple[Value, ...]:
         """The tuple of a grant of this task."""
-        return measure(self.host, grant, free=self.free, wishes=self.wishes, others=self.others)
+        values = measure(self.host, grant, free=self.free, wishes=self.wishes, others=self.others)
+        if self.fit:
+            return values
+        named = zip(elements(self.wishes), values, strict=True)
+        return tuple([value for element, value in named if element.name not in LEFTOVERS])
 
     def restrict(self, cpus: int) -> "Task":
         """The same task on these CPUs only; what is free, and so the tuple, stays."""
@@ -65,7 +70,8 @@ class Task:
 
     def names(self) -> tuple[str, ...]:
         """The names of the elements compared, in order."""
-        return tuple(element.name for element in elements(self.wishes))
+        names = tuple(element.name for element in elements(self.wishes))
+        return names if self.fit else tuple(name for name in names if name not in LEFTOVERS)
 
 
 def compile_task(

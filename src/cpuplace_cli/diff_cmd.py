@@ -20,7 +20,7 @@ from cpuplace_cli.looks import Marks
 from cpuplace_cli.options import HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.picture import Picture, picture_of
-from cpuplace_cli.situation import host_of_state
+from cpuplace_cli.situation import host_of_state, read_state
 from cpuplace_cli.textmap import MIN_WIDTH, Line, Span, render
 from cpuplace_cli.titled import sum_line, titled
 
@@ -71,7 +71,7 @@ def diff(
 def _host_of(path: Path) -> str:
     from cpuplace import catalogue
 
-    text = path.read_bytes()
+    text = read_state(path)
     if not plan_format.is_plan(text):
         return host_of_state(text, str(path))
     name, _ = plan_format.parse(text, source=str(path))
@@ -79,7 +79,7 @@ def _host_of(path: Path) -> str:
 
 
 def _side(path: Path, topology: Topology) -> Side:
-    text, source = path.read_bytes(), str(path)
+    text, source = read_state(path), str(path)
     if not plan_format.is_plan(text):
         state = state_format.parse_unchecked(text, topology, source=source)
         return Side(found=snapshot(state), marks=picture_of(state).marks)

@@ -24,9 +24,19 @@ COMMANDS: Final = (
     ("plan", "cpuplace_cli.plan_cmd:app", "Place the pods of Kubernetes manifests on a host: table, map, reasons."),
     ("fit", "cpuplace_cli.fit_cmd:app", "Count how many more of a pod fit, and say what stops the next one."),
     ("partitions", "cpuplace_cli.partitions_cmd:app", "Plan the partitions of a storage or stream engine on a host."),
+    ("irq", "cpuplace_cli.irq_cmd:app", "Move device interrupts to the CPUs of partitions, and off exclusive ones."),
     ("diff", "cpuplace_cli.diff_cmd:app", "Say who moved between two saved states or plans, with maps."),
+    (
+        "rebalance",
+        "cpuplace_cli.rebalance_cmd:app",
+        "Tidy up a fragmented host by a few moves: who, where to, and why.",
+    ),
     ("state", "cpuplace_cli.state_cmd:app", "Check a saved state, ours or kubelet's, and say what would mend it."),
     ("replay", "cpuplace_cli.replay_cmd:app", "Play recorded events again: the result of each, and the final map."),
+    ("apply", "cpuplace_cli.apply_cmd:app", "Place the pods of manifests in cgroups of this host, step by step."),
+    ("run", "cpuplace_cli.run_cmd:app", "Run a command in a cgroup of its own on exclusive CPUs, until it ends."),
+    ("ps", "cpuplace_cli.ps_cmd:app", "List who runs where on this host, what has drifted, and the map."),
+    ("drift", "cpuplace_cli.drift_cmd:app", "Say where the cgroups differ from what they were given, and mend it."),
     ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
     ("hosts", "cpuplace_cli.hosts_cmd:app", "List the hosts that --host knows by name, and their sources."),
     ("capture", "cpuplace_cli.capture_cmd:app", "Save what --host needs to know of this machine in a tar.gz."),
@@ -97,10 +107,12 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _failed(error: Exception) -> int:
     """Bad input or a bug; the core is imported only now, so that `--help` does not wait for it."""
-    from cpuplace.errors import BadInput
+    from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 
     if isinstance(error, BadInput):
         return fail(str(error), BAD_INPUT)
+    if isinstance(error, CpuplaceError) and not isinstance(error, BrokenInvariant | StalePlan):
+        return fail(str(error), REFUSED)  # the kernel, or another command at work, said no
     if isinstance(error, OSError):
         return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), BAD_INPUT)
     if os.environ.get("CPUPLACE_TRACEBACK"):

@@ -29,9 +29,9 @@ def emit(text: str) -> None:
     sys.stdout.write(text)
 
 
-def emit_json(value: Mapping[str, Any]) -> None:
-    """Write one JSON object with `"schema"` first, and a newline."""
-    emit(json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False) + "\n")
+def emit_json(value: Mapping[str, Any], *, line: bool = False) -> None:
+    """Write one JSON object with `"schema"` first, and a newline; `line` = all of it on one line, for streams."""
+    emit(json.dumps({"schema": SCHEMA, **value}, indent=None if line else 2, ensure_ascii=False) + "\n")
 
 
 def emit_lines(lines: Iterable[Line], *, no_color: bool = False) -> None:

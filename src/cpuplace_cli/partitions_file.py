@@ -91,10 +91,11 @@ class Ask:
 
 def read_ask(path: str) -> Ask:
     """What the file asks for (- is standard input); raises BadInput with file and line."""
-    return parse_ask(_text(path), source="standard input" if path == "-" else path)
+    return parse_ask(read_text(path), source="standard input" if path == "-" else path)
 
 
-def _text(path: str) -> str:
+def read_text(path: str) -> str:
+    """The file's text (- is standard input); raises BadInput when it cannot be read or is too large."""
     try:
         with Path(path).open("rb") if path != "-" else sys.stdin.buffer as stream:
             content = stream.read(MAX_BYTES + 1)

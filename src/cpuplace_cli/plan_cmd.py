@@ -2,15 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from cpuplace.errors import BadInput
 from cpuplace_cli.command import new_command
 from cpuplace_cli.looks import printable
 from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
 from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
-from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
+from cpuplace_cli.output import emit as emit_text
+from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.plan_outcome import Outcome, plan_pods
 from cpuplace_cli.situation import PolicyOption, StateOption, load_situation, write_whole
 
@@ -22,9 +24,13 @@ cpuplace plan examples/isolate.yaml --host vm-2cpu --explain
 cpuplace plan monday.yaml --save-state now.json
 cpuplace plan tuesday.yaml --state now.json --save-state now.json
 kubectl get pods -A -o yaml | cpuplace plan - --host server7.tar.gz
+cpuplace plan examples/mixed-workload.yaml --host amd-epyc-7742-2s-nps4 --emit numactl
 """,
     notes="Exit code 1 when something was refused, 2 for bad input. Without --host it is this machine.",
 )
+
+
+Tool = Literal["taskset", "numactl", "systemd", "docker", "openmp", "slurm", "libvirt"]
 
 
 @app.default
@@ -37,6 +43,9 @@ def plan(
     explain: Annotated[bool, Parameter(negative="", help="Show the CPUs looked at and what decided.")] = False,
     every: Annotated[bool, Parameter(name="--all", negative="", help="One row a container, replicas too.")] = False,
     output: OutputOption = "text",
+    emit: Annotated[
+        Tool | None, Parameter(help="Instead print the plan in the words of this tool, a snippet a container.")
+    ] = None,
     svg: Annotated[Path | None, Parameter(help="Also draw the map into this SVG file.")] = None,
     width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
     no_color: NoColorOption = False,
@@ -45,6 +54,8 @@ def plan(
 
     Pods are placed in file order, replicas from 0 on; a pod of which one container is refused is not placed at all.
     """
+    if emit is not None and output != "text":
+        raise BadInput("--emit prints the plan in the words of a tool", source="--emit", hint="leave out -o")
     read = read_pods(manifests, "plan")
     start = load_situation(host, policy, state)
     outcome = plan_pods(start, read.pods, read.notes, explain=explain)
@@ -52,12 +63,15 @@ def plan(
         _save(outcome, save_state)
     if svg is not None:
         write_whole(svg, _picture(outcome))
-    if output == "json":
+    if emit is not None:
+        _emit_for(emit, outcome)
+        _tell_refusals(outcome)
+    elif output == "json":
         from cpuplace_cli.plan_json import plan_data
 
         emit_json(plan_data(outcome, explain=explain))
     elif output == "svg":
-        emit(_picture(outcome))
+        emit_text(_picture(outcome))
         _tell_refusals(outcome)
     else:
         from cpuplace_cli.plan_text import Wanted, plan_lines
@@ -73,6 +87,13 @@ def _save(outcome: Outcome, path: Path) -> None:
     write_whole(path, state_format.render(outcome.state) + "\n")
 
 
+def _emit_for(tool: Tool, outcome: Outcome) -> None:
+    from cpuplace.formats import emit
+
+    held = [held for one in outcome.started for held in outcome.held(one)]
+    emit_text(emit.render(tool, outcome.state.topology, held))
+
+
 def _picture(outcome: Outcome) -> str:
     from cpuplace_cli.picture import picture_of
     from cpuplace_cli.svgmap import render
@@ -81,7 +102,7 @@ def _picture(outcome: Outcome) -> str:
 
 
 def _tell_refusals(outcome: Outcome) -> None:
-    """The picture cannot show who is not in it."""
+    """A picture, or the words of another tool, cannot show who is not in it."""
     from cpuplace_cli.plan_said import refusals
 
     for one in refusals(outcome):

@@ -78,11 +78,13 @@ def plan_pods(
 ) -> Outcome:
     """Start one pod after another; one that is refused takes nothing away from those after it (R13, R14).
 
-    Of each pod only its answer is kept: its plan holds two states, and there may be thousands of pods.
+    Of each pod only its answer is kept: its plan holds two states, and there may be thousands of pods. Only where
+    somebody made way for a pin the states on the way stay, since the steps may have to go through them.
     """
     answers: list[PodAnswer] = []
     reasons: list[Reason] = []
     said: list[str] = []
+    stops: list[HostState] = []
     after = state
     for pod in pods:
         requests, found = start(after, pod)
@@ -93,8 +95,10 @@ def plan_pods(
         new, optimal = not plan.is_empty, plan.optimal
         answers.append(PodAnswer(pod=pod, requests=requests, init=found.init, new=new, optimal=optimal))
         said += plan.notes
+        stops += plan.path
         reasons += plan.explain().reasons if explain else ()
-    whole = Plan(before=state, after=after, notes=tuple(said), optimal=all(one.optimal for one in answers))
+    optimal = all(one.optimal for one in answers)
+    whole = Plan(before=state, after=after, notes=tuple(said), optimal=optimal, stops=tuple(stops))
     return Outcome(plan=whole, pods=tuple(answers), notes=notes, explanation=Explanation(tuple(reasons)))
 
 

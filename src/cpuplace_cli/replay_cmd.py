@@ -24,6 +24,7 @@ app = new_command(
     "replay",
     """
 cpuplace replay examples/events.jsonl
+cpuplace replay examples/walk-swap.jsonl --steps
 cpuplace replay examples/events.jsonl --host intel-i7-1370p
 cpuplace replay recorded.jsonl -o json
 """,
@@ -38,6 +39,9 @@ def replay_command(
     *,
     host: HostOption | None = None,
     policy: PolicyOption = None,
+    steps: Annotated[
+        bool, Parameter(negative="", help="Below each event, the steps that carry it out, in their order (text).")
+    ] = False,
     output: TableOption = "text",
     width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
     no_color: NoColorOption = False,
@@ -55,7 +59,7 @@ def replay_command(
     if output == "json":
         emit_json(replay_data(done))
     else:
-        emit_lines(replay_lines(done, width or terminal_width()), no_color=no_color)
+        emit_lines(replay_lines(done, width or terminal_width(), steps=steps), no_color=no_color)
     return 1 if done.missed else 0
 
 

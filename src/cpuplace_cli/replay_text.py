@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
-from cpuplace.events import Event, Forget, Hotplug, Release, Resize, Restart, Start
+from cpuplace.events import Event, Forget, Hotplug, Rebalance, Release, Resize, Restart, Start
 from cpuplace.formats.events import word_of
 from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
@@ -101,11 +101,12 @@ def _container_data(one: Assignment) -> dict[str, Any]:
 # --- text ----------------------------------------------------------------------------------------
 
 
-def replay_lines(done: Replayed, width: int) -> Iterator[Line]:
-    """The whole text."""
+def replay_lines(done: Replayed, width: int, *, steps: bool = False) -> Iterator[Line]:
+    """The whole text; with `steps` each event is followed by the steps that carry it out, in their order."""
     width = max(width, MIN_WIDTH)
     if done.outcomes:
-        yield from table(("LINE", "EVENT", "RESULT"), [_row(one) for one in done.outcomes], width)
+        rows = [row for one in done.outcomes for row in (_row(one, steps), *(_step_rows(one) if steps else ()))]
+        yield from table(("LINE", "EVENT", "RESULT"), rows, width)
         yield ()
     yield from titled("not as expected", done.missed, width, mark=CROSS)
     yield from render(picture_of(done.end).drawing(), width)
@@ -124,24 +125,34 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _row(one: Outcome) -> list[Cell]:
+def _row(one: Outcome, steps: bool) -> list[Cell]:
     red = bool(one.missed) or isinstance(one.answer, Refusal)
     return [
         cell(str(one.event.line), "dim"),
         cell(printable(f"{word_of(one.event)} {_about(one.event)}".rstrip()), "bold"),
-        cell(printable(_result(one)), "red" if red else ""),
+        cell(printable(_result(one, steps)), "red" if red else ""),
     ]
 
 
-def _result(one: Outcome) -> str:
+def _step_rows(one: Outcome) -> Iterator[list[Cell]]:
+    """The steps below their event, numbered."""
+    steps = one.answer.steps if isinstance(one.answer, Plan) else ()
+    for number, step in enumerate(steps, 1):
+        yield [cell(""), cell(f"  step {number}", "dim"), cell(printable(f"  {step_text(step)}"))]
+
+
+def _result(one: Outcome, steps: bool) -> str:
     if isinstance(one.answer, Refusal):
         return f"refused: {one.answer.sentence} ({one.answer.kind}, {one.answer.rule})"
-    if isinstance(one.event, Restart):  # its steps lead from what ran
+    if steps and one.answer.steps:  # they say who moves
+        moves = []
+    elif isinstance(one.event, Restart):  # its steps lead from what ran
         moves = [step_text(step) for step in one.answer.steps]
     else:
         moves = [f"move {key} from {one.before[key].cpus} to {one.after[key].cpus}" for key in one.moved]
     forgotten = ["forgotten"] if isinstance(one.event, Forget) and not one.answer.is_empty else []
-    return "; ".join([*_own(one), *forgotten, *moves, *one.answer.notes]) or "nothing changes"
+    nothing = "repaired" if steps and one.answer.steps else "nothing changes"
+    return "; ".join([*_own(one), *forgotten, *moves, *one.answer.notes]) or nothing
 
 
 def _own(one: Outcome) -> Iterator[str]:
@@ -181,6 +192,8 @@ def _about(event: Event) -> str:
             return str(cpus)
         case Resize(container_id=key, count=count):
             return f"{key} to {count}"
+        case Rebalance(max_moves=most):
+            return f"up to {most}"
         case Restart():
             return ""
         case _:

@@ -28,8 +28,17 @@ def load_situation(host: str | None, policy: Path | None, state: Path | None) ->
     said = None if policy is None else read_policy(policy)
     if state is None:
         return _empty(host, said, policy)
-    text = state.read_bytes()
-    return _saved(text, host, said, str(state))
+    return _saved(read_state(state), host, said, str(state))
+
+
+def read_state(path: Path) -> bytes:
+    """The text of a saved state, also of the one that `run` and `apply` keep (/run/cpuplace/state)."""
+    text = path.read_bytes()
+    if not text.startswith(b'{"cpuplace":'):
+        return text
+    from cpuplace_cgroup.statefile import body_of
+
+    return body_of(text, source=str(path))
 
 
 def read_policy(path: Path) -> Policy:

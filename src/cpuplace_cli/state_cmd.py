@@ -17,7 +17,7 @@ from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.options import HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
-from cpuplace_cli.situation import host_of_state, read_policy, write_whole
+from cpuplace_cli.situation import host_of_state, read_policy, read_state, write_whole
 from cpuplace_cli.steps import step_data, step_text
 from cpuplace_cli.textmap import MIN_WIDTH, Line
 from cpuplace_cli.titled import CROSS, sum_line, titled
@@ -74,7 +74,7 @@ def check(
 
 
 def _diagnosis(file: Path, host: str | None, policy: Path | None) -> Diagnosis:
-    text, source = file.read_bytes(), str(file)
+    text, source = read_state(file), str(file)
     if kubelet_state.is_kubelet_state(text):
         return _of_kubelet(text, source, load_host("live" if host is None else host), policy)
     if policy is not None:

@@ -45,6 +45,21 @@ def test_json(run: Run) -> None:
     assert [one["id"] for one in data["containers"]] == ["storage", "web"]
 
 
+def test_a_rebalance_says_who_moved(run: Run, events: Path) -> None:
+    events.write_text(
+        '{"schema": 1, "policy": {"min_shared_cpus": 0}}\n'
+        '{"event": "place", "id": "a", "count": 3}\n{"event": "place", "id": "b", "count": 3}\n'
+        '{"event": "place", "id": "c", "count": 2}\n{"event": "release", "id": "a"}\n'
+        '{"event": "rebalance", "max_moves": 1, "expect": {"holds": {"c": "0,3"}}}\n'
+    )
+    code, out, err = run("replay", str(events), "--host", SMALL, "--width", "160")
+    assert (code, err) == (0, "")
+    assert "6     rebalance up to 1  move c from 3,7 to 0,3; c: moves from 3,7 to 0,3, nodes 2 -> 1, " in out
+    events.write_text('{"event": "rebalance", "max_moves": -1}\n')
+    code, _, err = run("replay", str(events), "--host", SMALL)
+    assert code == 2 and "line 1" in err and "max_moves" in err
+
+
 def test_another_host_and_policy_than_recorded(run: Run, tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("{min_shared_cpus: 14}")
@@ -117,3 +132,18 @@ def test_bad_input_is_one_line(run: Run, events: Path, text: bytes, words: str) 
 @pytest.mark.parametrize("width", ["40", "80", "200"])
 def test_the_text_keeps_to_the_width(run: Run, width: str) -> None:
     assert max(map(len, run("replay", DAY, "--width", width).out.splitlines())) <= int(width)
+
+
+def test_steps_in_their_order(run: Run) -> None:
+    """A swap through a spare CPU is two steps of one container."""
+    code, out, _ = run("replay", str(EXAMPLES / "walk-swap.jsonl"), "--steps")
+    assert code == 0
+    steps = [line.split("step", 1)[1].split(None, 1)[1] for line in out.splitlines() if "  step " in line]
+    assert steps[-4:-1] == ["move db from 0,4 to 4-5", "move log from 1 to 0", "move db from 4-5 to 1,5"]
+
+
+def test_steps_of_a_restart_and_refusals_have_none(run: Run, events: Path) -> None:
+    events.write_text('{"event": "place", "id": "a", "count": 99}\n{"event": "restart", "observed": []}\n')
+    code, out, _ = run("replay", str(events), "--host", SMALL, "--steps")
+    assert (code, "step" in out, "nothing changes" in out) == (0, False, True)
+    assert "restart    repaired\n" in run("replay", str(EXAMPLES / "walk-restart.jsonl"), "--steps").out

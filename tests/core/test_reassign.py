@@ -174,3 +174,20 @@ def test_the_pool_keeps_a_cpu_for_everybody() -> None:
     assert moved(clear(state, pin("0,4"))) == {"a": "1,5"}
     assert isinstance(cp.place(state, pin("0-1,4-5")), cp.Plan)
     assert isinstance(cp.place(state, pin("0-2,4-6")), cp.Refusal)
+
+
+def test_impossible_is_not_said_when_there_is_room_but_no_legal_way_there() -> None:
+    shared = cp.ContainerRequest.shared("s")
+    host = cp.Topology.uniform(cores_per_l3=3)
+    state = put(integer("a", 1, forbid=cp.CpuSet([2])), integer("b", 1), shared, host=host, min_shared_cpus=0)
+    refusal = clear(state, pin("0"))  # "a" could go to 1 and "b" to 2, but then "s" has no CPU
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.holders == ("a",)
+
+
+def test_a_budget_given_with_the_request_is_the_one_that_is_spent() -> None:
+    apart = [integer(key, 2, forbid=cp.CpuSet.parse("6-9")) for key in "ab"]
+    state = put(*apart, integer("c", 2), host=cp.Topology.uniform(cores_per_l3=12), min_shared_cpus=0)
+    spent = cp.place(state, pin("0-5"), search_budget=1)
+    assert isinstance(spent, cp.SearchBudgetSpent) and spent.budget == 1 and "budget of 1 " in spent.sentence
+    proved = cp.place(state, pin("0-5"))
+    assert isinstance(proved, cp.Impossible) and proved.holders == ("a", "b")

@@ -472,3 +472,13 @@ def test_the_rules_table_names_every_rule_that_is_used() -> None:
     numbers = [rule.number for rule in RULES]
     assert {"R1", "R2", "R3", "R4", "R5", "R6", "R8", "R12", "R15"} <= set(numbers)
     assert numbers == sorted(numbers, key=lambda number: int(number[1:]))
+
+
+def test_isolated_cores_take_smaller_ones_when_the_pool_must_keep_its_floor() -> None:
+    """Cores of 2, 2, 1 and 1 threads: two whole ones would leave the pool too small, one of each kind does not."""
+    rows = [cp.CpuRow(cpu, core, 0, 0, 0) for cpu, core in enumerate([0, 0, 1, 1, 2, 3])]
+    state = cp.HostState.empty(cp.Topology.from_rows(rows), cp.Policy(min_shared_cpus=3))
+    asks = [cp.ContainerRequest.integer("i", count, wishes=cp.Wishes(cores="isolate")) for count in (2, 3)]
+    placed = cp.place(state, asks[0]).unwrap().after
+    assert len(placed.pool) >= 3 and cp.violations(placed) == ()
+    assert isinstance(cp.place(state, asks[1]), cp.PoolExhausted)

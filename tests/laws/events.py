@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 import cpuplace as cp
-from cpuplace.events import Event, Expect, Forget, Hotplug, Release, Resize, Restart, Seen, Start
+from cpuplace.events import Event, Expect, Forget, Hotplug, Rebalance, Release, Resize, Restart, Seen, Start
 from laws.worlds import few_cpus, requests
 
 NAMES = ("c0", "c1", "c2", "c3")
@@ -41,5 +41,6 @@ def events(cpus: st.SearchStrategy[cp.CpuSet] = few_cpus) -> st.SearchStrategy[E
         build(Forget, pod=st.sampled_from(["p", "q"]), **common),
         build(Resize, container_id=names, count=st.integers(0, 4), **common),
         build(Hotplug, cpus=cpus, online=st.booleans(), **common),
+        build(Rebalance, max_moves=st.integers(0, 2), **common),
         build(Restart, observed=st.none() | st.lists(seen(), max_size=3).map(tuple), kept=st.booleans(), **common),
     )

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpuplace.errors import BadInput
-from cpuplace.formats import cpuplace_json, hwloc_synthetic, hwloc_xml, lscpu, numactl, sysfs
+from cpuplace.formats import (
+    cpuplace_json,
+    hwloc_synthetic,
+    hwloc_xml,
+    irq_record,
+    lscpu,
+    numactl,
+    proc_cgroup,
+    proc_interrupts,
+    proc_status,
+    sysfs,
+)
 from cpuplace.formats.sysfs import Link
 from cpuplace.idset import CpuSet, Dialect
 from cpuplace.topology import Topology
@@ -27,6 +38,13 @@ SUMMARY = (
 )
 NUMA = "available: 2 nodes (0-1)\nnode 0 cpus: 0 1\nnode 0 size: 64 MB\nnode 1 cpus:\nnode   0   1\n  0:  10  21\n"
 
+INTERRUPTS = "     CPU0 CPU1\n 24:  7  2  PCI-MSIX-0000:01:00.0   0-edge      nvme0q0, x\nNMI:  0  0  Non-maskable\n"
+MOUNTS = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 x rw\n34 1 0:3 /a /m\\040 rw x:1 - cgroup c rw,cpuset\n"
+RECORD = (
+    '{"schema": 1, "irq_undo": [{"path": "proc/irq/24/smp_affinity_list", "names": ["a"],'
+    ' "before": "0-3", "after": "1"}]}'
+)
+
 READERS: list[tuple[str, Callable[[str], object], str]] = [
     ("own JSON", cpuplace_json.parse, cpuplace_json.render(HOST)),
     ("hwloc synthetic", hwloc_synthetic.parse, "pack:2 [numa(memory=16GiB indexes=1,0)] l3:2 core:2 pu:2(indexes=2*8)"),
@@ -34,6 +52,11 @@ READERS: list[tuple[str, Callable[[str], object], str]] = [
     ("lscpu -p", lscpu.parse, TABLE),
     ("lscpu -J", lscpu.parse, SUMMARY),
     ("numactl -H", numactl.parse, NUMA),
+    ("interrupts", proc_interrupts.parse, INTERRUPTS),
+    ("status", proc_status.parse, "Name:\tx\nCpus_allowed_list:\t0-3\nMems_allowed_list:\t0,1\n"),
+    ("groups", proc_cgroup.parse, "3:cpuset,cpu:/a\n0::/b\n"),
+    ("mounts", proc_cgroup.parse_mounts, MOUNTS),
+    ("irq record", irq_record.parse, RECORD),
     ("cpu list", CpuSet.parse, "0-3,8,10-31:2/4,all,N"),
     ("cpu mask", CpuSet.parse_mask, "0x3,ffffffff,00000001"),
 ]

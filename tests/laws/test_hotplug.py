@@ -120,6 +120,37 @@ def test_pins_are_noted_not_moved() -> None:
     assert cp.change_topology(plan.after, HOST).notes == ()
 
 
+def found(plan: cp.Plan, key: str, cpus: str) -> cp.HostState:
+    """The state that is rebuilt when this container is seen on other CPUs than planned."""
+    one = plan.after[key]
+    return cp.synchronize(plan.after, [cp.Observed(request=one.request, cpus=cp.CpuSet.parse(cpus))]).after
+
+
+def test_a_pin_that_had_to_run_elsewhere_gets_its_list_when_that_returns() -> None:
+    pin = cp.ContainerRequest.pinned("p", cp.CpuSet.parse("1"), exclusive=True)
+    elsewhere = found(offline(put(pin), "1"), "p", "3")
+    assert (str(elsewhere["p"].cpus), bool(elsewhere["p"].degraded)) == ("3", True)
+    back = cp.change_topology(elsewhere, HOST)
+    assert (str(back.after["p"].cpus), back.notes, cp.violations(back.after)) == ("1", (), ())
+
+
+def test_a_pin_that_had_to_run_elsewhere_waits_for_who_holds_its_list() -> None:
+    pin = cp.ContainerRequest.pinned("p", cp.CpuSet.parse("0-1"), exclusive=True)
+    elsewhere = found(offline(put(pin), "1"), "p", "3")
+    held = cp.place(elsewhere, cp.ContainerRequest.integer("a", 1, forbid=cp.CpuSet.parse("2-7"))).unwrap()
+    back = cp.change_topology(held.after, HOST)
+    assert (str(back.after["p"].cpus), back.notes) == ("3", ("p: others hold CPUs of its pin 0-1",))
+    freed = cp.change_topology(cp.release(back.after, "a").after, HOST.with_online(cp.CpuSet.parse("0-6")))
+    assert (str(freed.after["p"].cpus), freed.notes, cp.violations(freed.after)) == ("0-1", (), ())
+
+
+def test_pins_that_overlap_stay_noted_when_the_host_changes() -> None:
+    pins = [cp.ContainerRequest.pinned(key, cp.CpuSet.parse("0-1"), exclusive=True) for key in "pq"]
+    state = cp.synchronize(put(), [cp.Observed(request=one, cpus=one.pin) for one in pins]).after
+    plan = offline(state, "7")
+    assert [note.split(":")[0] for note in plan.notes] == ["q"] and cp.violations(plan.after) == ()
+
+
 def test_the_last_cpu_of_the_pool_goes_and_nobody_is_told_of_nothing() -> None:
     state = put(cp.ContainerRequest.integer("a", 7), cp.ContainerRequest.shared("s"))
     last = str(state["s"].cpus)

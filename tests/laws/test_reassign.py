@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
-from cpuplace.ordering import ordered
+from cpuplace.ordering import Manner, ordered
 from cpuplace.preference import elements
 from cpuplace.reassign import Cleared, clear
 from cpuplace.reassign_match import assign
@@ -82,6 +82,10 @@ def conflicts(draw: st.DrawFn) -> tuple[cp.HostState, cp.ContainerRequest]:
     return state, cp.ContainerRequest.pinned("pin", cp.CpuSet(cpus), exclusive=draw(st.booleans()))
 
 
+Way = list[tuple[Assignment, set[int], set[int]]]
+"""Each mover, its new CPUs, and the siblings withheld for it."""
+
+
 class Exhaustive:
     """Every way to clear a pin, from the definition, in sets."""
 
@@ -135,7 +139,7 @@ class Exhaustive:
             summed = [int(values.get(name, 0)) for name in SUMMED]
             yield (moves, len(set(one.cpus) - grant), *summed), grant, oracle.withheld(grant)
 
-    def ways(self, number: int) -> Iterator[tuple[tuple[int, ...], list[tuple[Assignment, set[int], set[int]]]]]:
+    def ways(self, number: int) -> Iterator[tuple[tuple[int, ...], Way]]:
         for some in combinations(self.others, number):
             movers = [*self.must, *some]
             for way in product(*(list(self.seats(one, movers)) for one in movers)):
@@ -144,11 +148,11 @@ class Exhaustive:
                     cost = tuple(map(sum, zip(*(cost for cost, _, _ in way), strict=True)))
                     yield cost, [(one, grant, idle) for one, (_, grant, idle) in zip(movers, way, strict=True)]
 
-    def after(self, way: list[tuple[Assignment, set[int], set[int]]]) -> cp.HostState:
+    def after(self, way: Way) -> cp.HostState:
         moved = [evolve(one, cpus=cp.CpuSet(cpus), withheld=cp.CpuSet(idle)) for one, cpus, idle in way]
         return with_owner(replaced(self.state, *moved), Assignment(self.request, self.request.pin))
 
-    def legal(self, way: list[tuple[Assignment, set[int], set[int]]]) -> bool:
+    def legal(self, way: Way) -> bool:
         after = self.after(way)
         pool, left = set(self.state.pool), set(after.pool)
         if pool - left and len(left) < self.state.policy.min_shared_cpus:
@@ -157,14 +161,40 @@ class Exhaustive:
             return False
         return ordered(self.state, after, one_step_per_container=self.once) is not None
 
-    def least(self) -> tuple[int, tuple[int, ...]] | None:
-        """(others that move, cost) of the best way, None without any."""
+    def has_room(self, holders: tuple[str, ...]) -> bool:
+        """Whether some containers have seats apart on the host without the others that could move."""
+        held = [one for one in (*self.must, *self.others) if one.container_id in holders]
+        rest = {one.container_id for one in (*self.must, *self.others) if one not in held}
+        state = evolve(self.state, owners={k: one for k, one in self.state.owners.items() if k not in rest})
+        alone = Exhaustive(state, self.request)
+        alone.must, alone.others = held, []
+        return next(alone.ways(0), None) is not None
+
+    def cost(self, answer: Cleared) -> tuple[object, ...]:
+        """(others that move, cost, ids) of an answer, which has to be legal."""
+        before = [self.state[one.container_id] for one in answer.movers]
+        number = sum(one not in self.must for one in before)
+        way = [(old, set(new.cpus), set(new.withheld)) for old, new in zip(before, answer.movers, strict=True)]
+        assert self.legal(way)
+        costs = [
+            next(cost for cost, grant, idle in self.seats(old, before) if (grant, idle) == (cpus, withheld))
+            for old, cpus, withheld in way
+        ]
+        return number, tuple(map(sum, zip(*costs, strict=True))), self.ids(way)
+
+    def ids(self, way: Way) -> tuple[tuple[int, ...], ...]:
+        """The CPUs of the movers, in the order in which they came."""
+        grants = {one.container_id: tuple(sorted(grant)) for one, grant, _ in way}
+        return tuple(grants[key] for key in self.state.owners if key in grants)
+
+    def least(self) -> tuple[object, ...] | None:
+        """(others that move, cost, ids) of the best way, None without any."""
         if not all(self.movable(one) for one in self.must):
             return None
         for number in range(len(self.others) + 1):
-            for cost, way in sorted(self.ways(number), key=lambda found: found[0]):
+            for cost, way in sorted(self.ways(number), key=lambda found: (found[0], self.ids(found[1]))):
                 if self.legal(way):
-                    return number, cost
+                    return number, cost, self.ids(way)
         return None
 
 
@@ -195,21 +225,37 @@ def test_several_that_are_in_each_others_way_find_the_least_there_is(
 
 def check_least(state: cp.HostState, request: cp.ContainerRequest, *, once: bool) -> None:
     every = Exhaustive(state, request, once=once)
-    answer, best = clear(state, request, one_step_per_container=once), every.least()
+    answer, best = clear(state, request, Manner(state if once else None)), every.least()
     assert isinstance(answer, Cleared) == (best is not None), (answer, best)
-    if not isinstance(answer, Cleared) or best is None:
-        assert not isinstance(answer, cp.SearchBudgetSpent)
+    if isinstance(answer, Cleared):
+        assert answer.optimal and every.cost(answer) == best
+    check_refusal(every, answer)
+    assert not isinstance(answer, cp.SearchBudgetSpent)
+
+
+def check_refusal(every: Exhaustive, answer: Cleared | cp.Refusal) -> None:
+    """Whom `Impossible` names have no room together, whoever else makes way."""
+    if isinstance(answer, cp.Impossible):
+        assert not every.has_room(answer.holders), answer
+
+
+@given(conflicts(), st.integers(1, 120))
+def test_a_small_budget_proves_nothing_that_is_wrong(
+    conflict: tuple[cp.HostState, cp.ContainerRequest], budget: int
+) -> None:
+    state, request = conflict
+    every = Exhaustive(state, request)
+    answer = clear(evolve(state, ground=state.ground.with_budget(budget)), request)
+    best = every.least()
+    if isinstance(answer, Cleared):
+        assert best is not None
+        assert every.cost(answer) == best if answer.optimal else every.cost(answer) >= best
         return
-    assert answer.optimal
-    before = [state[one.container_id] for one in answer.movers]
-    number = sum(one not in every.must for one in before)
-    way = [(old, set(new.cpus), set(new.withheld)) for old, new in zip(before, answer.movers, strict=True)]
-    assert every.legal(way)
-    costs = [
-        next(cost for cost, grant, idle in every.seats(old, before) if (grant, idle) == (cpus, withheld))
-        for old, cpus, withheld in way
-    ]
-    assert (number, tuple(map(sum, zip(*costs, strict=True)))) == best
+    check_refusal(every, answer)
+    if isinstance(answer, cp.SearchBudgetSpent):
+        assert answer.budget == budget
+    else:
+        assert best is None, answer
 
 
 @given(st.integers(1, 4), st.integers(0, 2), st.data())

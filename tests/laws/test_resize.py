@@ -124,3 +124,9 @@ def test_isolated_cores_shrink_by_whole_cores() -> None:
     assert (str(grown["a"].cpus), str(grown["a"].withheld)) == ("0-2", "4-6")
     less = cp.resize(grown, cp.ContainerRequest.integer("a", 1, wishes=wishes)).unwrap().after
     assert (str(less["a"].cpus), str(less["a"].withheld)) == ("0", "4")
+
+
+def test_no_step_when_the_pool_becomes_its_own() -> None:
+    state = put(cp.ContainerRequest.shared("a"), min_shared_cpus=0)
+    plan = cp.resize(state, cp.ContainerRequest.integer("a", 8)).unwrap()
+    assert plan.steps == () and plan.after["a"].exclusive and not plan.after.pool

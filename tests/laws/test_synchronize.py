@@ -1,5 +1,6 @@
 """R9: whatever runs, synchronizing leads to a state without violations, loses nobody, and then has nothing to do."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,17 @@ def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
             check_mended(cp.change_topology(start, start.topology.with_online(online)).after, seen)
 
 
+@given(states(), st.data())
+def test_whose_cpusets_were_reset_get_back_what_they_had(state: cp.HostState, data: st.DataObject) -> None:
+    """To none of their own, or to everything: what we gave is among it, so nobody has a reason to be elsewhere."""
+    reset = st.sampled_from([cp.CpuSet(), state.topology.online])
+    seen = [evolve(one, cpus=data.draw(reset)) if data.draw(st.booleans()) else one for one in observed(state)]
+    after = cp.synchronize(state, seen).after
+    for key, one in state.owners.items():
+        assert after[key].held == one.held, key
+        assert after[key].withheld == one.withheld, key
+
+
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
 EMPTY = cp.HostState.empty(HOST)
 
@@ -164,3 +176,18 @@ def test_integer_containers_leave_the_cpus_of_strangers() -> None:
     plan = cp.synchronize(EMPTY, runs)
     assert str(plan.after["a"].cpus) == "1,4" and str(plan.after["u"].cpus) == "0"
     assert [step.container_id for step in plan.steps] == ["a"]
+
+
+def test_who_runs_on_the_pool_for_want_of_cpus_is_not_taken_for_its_owner() -> None:
+    poor = cp.HostState.empty(HOST.with_online(cp.CpuSet([3])))
+    runs = seen(cp.ContainerRequest.integer("a", 5), "0-1")
+    once = cp.synchronize(poor, [runs]).after
+    assert (once["a"].kind, str(once["a"].cpus)) == (cp.Kind.SHARED, "3")
+    assert cp.synchronize(once, [seen(runs.request, "3")]).is_empty
+
+
+def test_what_a_shared_container_left_behind_is_remembered_through_a_restart() -> None:
+    whole = cp.ContainerRequest.integer("a", 2)
+    state = cp.apply(EMPTY, cp.place(EMPTY, whole).unwrap())
+    state = cp.apply(state, cp.resize(state, cp.ContainerRequest.shared("a")).unwrap())
+    assert cp.synchronize(state, observed(state)).is_empty and ("a", "a") in state.remembered

@@ -17,6 +17,7 @@ from cpuplace.events import (
     Expect,
     Forget,
     Hotplug,
+    Rebalance,
     Release,
     Resize,
     Restart,
@@ -160,6 +161,10 @@ def _hotplug(field: Field, common: dict[str, Any]) -> Event:
     return Hotplug(cpus=field.need("cpus").cpus(), online=field.value["event"] == "online", **common)
 
 
+def _rebalance(field: Field, common: dict[str, Any]) -> Event:
+    return Rebalance(max_moves=field.need("max_moves").number(), **common)
+
+
 def _restart(field: Field, common: dict[str, Any]) -> Event:
     nothing: tuple[Seen, ...] | None = None
     observed = field.maybe("observed", lambda some: tuple(map(_seen, some.items())), nothing)
@@ -200,6 +205,7 @@ _READERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Field, dict[str, A
     "resize": (("id", "count"), _resize),
     "offline": (("cpus",), _hotplug),
     "online": (("cpus",), _hotplug),
+    "rebalance": (("max_moves",), _rebalance),
     "restart": (("observed", "kept"), _restart),
 }
 """Word -> the fields it has beside those of every event, and who reads it."""
@@ -251,6 +257,8 @@ def _said(event: Event) -> dict[str, Any]:
             return {"event": "resize", "id": key, "count": count}
         case Hotplug(cpus=cpus, online=online):
             return {"event": "online" if online else "offline", "cpus": str(cpus)}
+        case Rebalance(max_moves=most):
+            return {"event": "rebalance", "max_moves": most}
         case _:
             runs = {} if event.observed is None else {"observed": [_seen_dict(one) for one in event.observed]}
             return {"event": "restart"} | runs | nonempty(kept=event.kept)

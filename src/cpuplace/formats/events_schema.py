@@ -66,6 +66,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
         _line_schema("resize", ["id", "count"], id=_ID, count={"type": "integer", "minimum": 0}),
         _line_schema("offline", ["cpus"], cpus=_LIST),
         _line_schema("online", ["cpus"], cpus=_LIST),
+        _line_schema("rebalance", ["max_moves"], max_moves={"type": "integer", "minimum": 0}),
         _line_schema("restart", [], observed={"type": "array", "items": _SEEN}, kept={"type": "boolean"}),
     ],
 }

@@ -144,6 +144,19 @@ def saved_host(text: str | bytes, *, source: str = "state") -> str:
     return _top(text, source).need("host").maybe("name", Field.text, "")
 
 
+def is_state(text: str | bytes) -> bool:
+    """True when this looks like a saved state; never raises.
+
+    >>> is_state(render(HostState.empty(Topology.uniform()))), is_state('{"schema": 1}'), is_state("[")
+    (True, False, False)
+    """
+    try:
+        top: Any = load(text, source="").value
+    except BadInput:
+        return False
+    return isinstance(top, dict) and {"host", "policy", "containers"} <= top.keys()
+
+
 def parse(text: str | bytes, topology: Topology, *, source: str = "state") -> HostState:
     """The state that `render` wrote, on this host; O(containers^2), since everything is checked.
 
@@ -278,11 +291,12 @@ def _check_withheld(one: Assignment, state: HostState, top: Field) -> None:
 
 
 def _check_remembered(name: tuple[str, str], held: Remembered, state: HostState, top: Field) -> None:
-    unusable = CpuSet.from_mask(held.cpus) - state.usable
-    if unusable:
+    """CPUs of the host; some of them may be offline for now, and come back."""
+    absent = CpuSet.from_mask(held.cpus) - CpuSet(cpu.id for cpu in state.topology.cpus)
+    if absent:
         pod, container = name
         raise top.need("remembered").bad(
-            f"remembers CPUs that may not be used: {unusable}, for {container!r} of pod {pod!r}"
+            f"remembers CPUs that the host does not have: {absent}, for {container!r} of pod {pod!r}"
         )
 
 

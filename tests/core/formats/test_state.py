@@ -188,7 +188,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "two owners": (container("lone", cpus="1,5"), "cannot be: pin, lone: CPUs 1 belong to two owners (I1)"),
     "wrong count": (container("lone", count=3), "holds 2 CPUs, asked for 3 (I5)"),
     "remembered twice": (remembered(), "container 'gone' of pod 'p' is remembered twice"),
-    "remembered elsewhere": (remembered(name="x", cpus="90"), "remembers CPUs that may not be used: 90"),
+    "remembered elsewhere": (remembered(name="x", cpus="90"), "remembers CPUs that the host does not have: 90"),
     "told something else": (lambda v: v.update(told="5"), "shared containers were told of 5, the pool is"),
     "told nobody": (lambda v: v.update(held_apart={"zz": "1"}), "'zz' is no shared container of this state"),
     "told more": (lambda v: v.update(held_apart={"web": "1"}), "(only with widen: lazy)"),
@@ -234,3 +234,10 @@ def test_no_text_gives_anything_but_a_sound_state_or_bad_input(text: str) -> Non
         return
     assert cp.violations(state) == ()
     assert read(state) == state
+
+
+def test_offline_cpus_that_are_remembered_are_read_back() -> None:
+    host = cp.Topology.uniform(cores_per_l3=4)
+    held = cp.place(cp.HostState.empty(host), cp.ContainerRequest.integer("a", 1)).unwrap().after
+    state = cp.change_topology(cp.release(held, "a").after, host.with_online(cp.CpuSet.parse("1-3"))).after
+    assert state.remembered and state_format.parse(state_format.render(state), state.topology) == state

@@ -1,0 +1,82 @@
+"""Partitions: exclusive CPUs that the kernel itself keeps from everybody else (cpuset.cpus.partition).
+
+The kernel takes every word and may still mean no: what counts is what the file says afterwards. A direct child of the
+hierarchy's root, or of a partition, is a local partition; deeper ones are remote (Linux 6.7) and need the CPUs in
+cpuset.cpus.exclusive of every folder on the way. A partition's CPUs change only when it is a member in between.
+"""
+
+from typing import Literal
+
+from cpuplace import CpuSet
+from cpuplace_cgroup.failure import CgroupFailed, Failure
+from cpuplace_cgroup.ground import Ground
+from cpuplace_cgroup.journal import Journal
+from cpuplace_cgroup.observing import cpus_of, text_of
+
+PartitionKind = Literal["root", "isolated"]
+WhenInvalid = Literal["member", "fail"]
+
+
+class Partitions:
+    """Makes (when `kind` is given) and ends partitions, by a journal. `fails`: what to do when the kernel means no."""
+
+    def __init__(self, ground: Ground, journal: Journal, kind: PartitionKind | None, fails: WhenInvalid) -> None:
+        self._files, self._journal, self._root, self._mount = ground.files, journal, ground.root, ground.mount
+        self.kind, self._fails = kind, fails
+
+    def begin(self, key: str, place: str, cpus: CpuSet) -> tuple[str, str]:
+        """Make one: the kernel's word for it, and a note when that is not what was asked for."""
+        file, kind = f"{place}/cpuset.cpus.partition", self.kind or "member"
+        now = text_of(self._files, file)
+        if now == kind:
+            return now, ""
+        if not now:
+            return self._no(
+                key, file, "there is no such file", "this kernel is too old for partitions", "use Linux 6.7"
+            )
+        self.end(key, place)
+        try:
+            for folder in self._remote_way(place):
+                has = cpus_of(self._files, f"{folder}/cpuset.cpus.exclusive")
+                self._journal.write(key, f"{folder}/cpuset.cpus.exclusive", str(has | cpus))
+            self._journal.write(key, file, kind)
+        except CgroupFailed as failed:
+            self.end(key, place)
+            return self._no(key, file, failed.failure.said, failed.failure.meaning, failed.failure.advice)
+        word = text_of(self._files, file)
+        if word == kind:
+            return word, ""
+        self.end(key, place)
+        return self._no(key, file, f'it reads back "{word}"', "the kernel does not make it a partition")
+
+    def _no(self, key: str, file: str, said: str, meaning: str, advice: str = "") -> tuple[str, str]:
+        advice = advice or "look for groups beside it that use the same CPUs"
+        failure = Failure(container_id=key, file=file, wrote=self.kind or "", said=said, meaning=meaning, advice=advice)
+        if self._fails == "fail":
+            raise CgroupFailed(failure)
+        return f"member ({said})", f"{key} stays a member, exclusive only against what we manage: {failure}"
+
+    def end(self, key: str, place: str) -> None:
+        """Make it a member again, and give back what was exclusive for it on the way, from below."""
+        file = f"{place}/cpuset.cpus.partition"
+        if text_of(self._files, file) not in ("", "member"):
+            self._journal.write(key, file, "member")
+        own = cpus_of(self._files, f"{place}/cpuset.cpus.exclusive")
+        if not own:
+            return
+        for folder in reversed(self._way(place)):
+            has = cpus_of(self._files, f"{folder}/cpuset.cpus.exclusive")
+            if has & own:
+                self._journal.write(key, f"{folder}/cpuset.cpus.exclusive", str(has - own))
+
+    def _remote_way(self, place: str) -> list[str]:
+        """The folders that need the CPUs as exclusive ones; none for a local partition."""
+        parent = place.rpartition("/")[0]
+        local = parent == self._mount or text_of(self._files, f"{parent}/cpuset.cpus.partition") in ("root", "isolated")
+        return [] if local or not text_of(self._files, f"{place}/cpuset.cpus.partition") else self._way(place)
+
+    def _way(self, place: str) -> list[str]:
+        """From the root (unless that is the hierarchy's) down to the place."""
+        names = place[len(self._root) + 1 :].split("/")
+        folders = [f"{self._root}/{'/'.join(names[: n + 1])}" for n in range(len(names))]
+        return folders if self._root == self._mount else [self._root, *folders]

@@ -1,0 +1,111 @@
+"""Runs the tests, or any command after `--`, inside made-up machines; README.md beside the tests has examples."""
+
+import argparse
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import machine, several, vm
+from .beds import BEDS, Bed
+from .guest import Job
+from .kernel import Kernel, prepared
+from .trouble import Died, Lacking
+
+DEAD = 125
+"""The exit status when a VM died twice."""
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """What the command line says; what follows `--` is the command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.bed", description=__doc__, allow_abbrev=False)
+    parser.add_argument("name", nargs="*", help=f"{', '.join(BEDS)}; left out: all, two at a time")
+    parser.add_argument("--tree", type=Path, default=several.ROOT, help="the checkout to run in (this one)")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the interpreter (this one)")
+    parser.add_argument("--rw", type=Path, action="append", default=[], help="a folder that the VM may write")
+    parser.add_argument("--timeout", type=int, help="seconds until a VM is taken for dead")
+    parser.add_argument("--write", action="store_true", help="renew the captures in tests/machines/vm")
+    parser.add_argument("--required", action="store_true", default=in_ci(), help="no VMs here: fail (as CI=true does)")
+    at = words.index("--") if "--" in words else len(words)
+    found = parser.parse_args(words[:at])
+    for name in found.name:
+        if name not in BEDS:
+            parser.error(f"no machine is called {name!r}: {', '.join(BEDS)}")
+    found.command = words[at + 1 :]
+    return found
+
+
+def again(asked: argparse.Namespace) -> list[str]:
+    """The same, without the names, for a process that runs one of them from another folder."""
+    words = ["--tree", str(asked.tree.resolve()), "--python", str(asked.python.absolute())]
+    words += [word for path in asked.rw for word in ("--rw", str(path.resolve()))]
+    words += ["--timeout", str(asked.timeout)] if asked.timeout else []
+    words += ["--write"] if asked.write else []
+    return [*words, "--required", "--", *asked.command]
+
+
+def in_ci() -> bool:
+    """Whether CI runs this, which says so in the environment."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def main(words: Sequence[str]) -> int:
+    """0 when all is well, the status of the first command that failed, 125 when a VM died twice."""
+    asked = arguments(words)
+    try:
+        machine.ready()
+        kernel = prepared()
+    except Lacking as why:
+        fate = "cannot run" if asked.required else "are left out"
+        sys.stderr.write(f"e2e: no VMs on this machine, their tests {fate}: {why}\n")
+        return 1 if asked.required else 0
+    if len(asked.name) == 1:
+        return one(BEDS[asked.name[0]], asked, kernel)
+    return several.run(asked.name or list(BEDS), again(asked))
+
+
+def one(bed: Bed, asked: argparse.Namespace, kernel: Kernel) -> int:
+    """The status of one VM's command; a VM that dies gets a second try, a command that fails does not."""
+    job = job_of(bed, asked, kernel)
+    for _ in range(2):
+        before = spent()
+        try:
+            status = vm.run(bed, job, kernel, timeout=asked.timeout or bed.timeout)
+        except Died as why:
+            sys.stderr.write(f"e2e: {bed.name}: the VM died: {why}\n")
+            continue
+        wall, cpu = (after - start for after, start in zip(spent(), before, strict=True))
+        sys.stderr.write(f"e2e: {bed.name}: exit status {status} after {wall:.0f} s, {cpu:.0f} s of CPU time\n")
+        return status
+    return DEAD
+
+
+def spent() -> tuple[float, float]:
+    """Seconds on the clock, and of CPU time of the processes that ended; the latter tells more on a busy machine."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic(), ended.ru_utime + ended.ru_stime
+
+
+def job_of(bed: Bed, asked: argparse.Namespace, kernel: Kernel) -> Job:
+    """What the command line asks for, on this machine."""
+    tree = asked.tree.resolve()
+    renewed = [tree / "tests" / "machines" / "vm"] if asked.write else []
+    return Job(
+        command=asked.command or ["python", "-m", "pytest", "-q", *bed.folders(tree)],
+        tree=tree,
+        python=asked.python.absolute(),
+        writable=[path.resolve() for path in (*asked.rw, *renewed)],
+        environment={
+            "CPUPLACE_BED": bed.name,
+            "CPUPLACE_MODULES": str(kernel.folder / "lib" / "modules"),
+            **({"CPUPLACE_RENEW": "1"} if asked.write else {}),
+        },
+    )
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended on the way out
+    sys.exit(main(sys.argv[1:]))
