@@ -4,6 +4,7 @@ import cpuplace as cp
 from cpuplace.reassign import Cleared, clear
 
 TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
+ONE_NODE = cp.Wishes(numa="require-one")
 
 
 def put(*wanted: cp.ContainerRequest, **policy: object) -> cp.HostState:
@@ -83,3 +84,18 @@ def test_one_l3_group_stays_one() -> None:
         wishes = cp.Wishes(l3="require-one")
         state = cp.apply(state, cp.place(state, cp.ContainerRequest.integer("a", 2, wishes=wishes)).unwrap())
         assert str(seat(state, "0").cpus) == goes
+
+
+def test_with_more_budget_an_answer_is_found_and_then_proved() -> None:
+    """A good answer comes long before it is known to be the best, and is not lost on the way."""
+    host = cp.Topology.uniform(nodes_per_package=2, cores_per_l3=4, threads_per_core=2)
+    found = []
+    for budget in range(10, 300, 10):
+        state = cp.HostState.empty(host, cp.Policy(min_shared_cpus=0, search_budget=budget))
+        for key, count in (("a", 3), ("b", 2), ("c", 1)):
+            request = cp.ContainerRequest.integer(key, count, wishes=ONE_NODE)
+            state = cp.apply(state, cp.place(state, request).unwrap())
+        answer = clear(state, cp.ContainerRequest.pinned("p", cp.CpuSet([0, 2, 8]), exclusive=True))
+        assert isinstance(answer, Cleared | cp.SearchBudgetSpent)
+        found.append(1 + answer.optimal if isinstance(answer, Cleared) else 0)
+    assert found == sorted(found) and found.count(1) > 5 and found[-1] == 2
