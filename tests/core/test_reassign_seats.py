@@ -70,12 +70,17 @@ def test_of_two_others_that_could_move_one_does() -> None:
 
 
 def test_a_better_cpu_behind_a_forbidden_one_is_seen() -> None:
-    state = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4, threads_per_core=2))
-    taken = cp.ContainerRequest.pinned("other", cp.CpuSet([7]), exclusive=True)
-    for request in (taken, cp.ContainerRequest.integer("a", 2, forbid=cp.CpuSet([2]))):
+    state = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=5, threads_per_core=2), cp.Policy(min_shared_cpus=0))
+    for request in (
+        cp.ContainerRequest.pinned("other", cp.CpuSet([9]), exclusive=True),
+        cp.ContainerRequest.integer("a", 2, forbid=cp.CpuSet([3])),
+        cp.ContainerRequest.integer("b", 2, forbid=cp.CpuSet([4])),
+    ):
         state = cp.apply(state, cp.place(state, request).unwrap())
-    assert str(state["a"].cpus) == "0,4"
-    assert str(seat(state, "0").cpus) == "3-4"
+    assert [str(state[key].cpus) for key in "ab"] == ["0,5", "1,6"]
+    answer = clear(state, cp.ContainerRequest.pinned("p", cp.CpuSet([0, 1]), exclusive=True))
+    assert isinstance(answer, Cleared)
+    assert {one.container_id: str(one.cpus) for one in answer.movers} == {"a": "4-5", "b": "2,6"}
 
 
 def test_one_l3_group_stays_one() -> None:
