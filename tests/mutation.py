@@ -67,9 +67,9 @@ class Module(NamedTuple):
     def prepare(self, table: Table) -> None:
         for folder in COPIED:
             copytree(ROOT / folder, self.folder / folder, dirs_exist_ok=True, ignore=ignore_patterns("__pycache__"))
-        config = CONFIG.format(
-            module=self.name, tests=json.dumps(table.tests[self.name]), texts=json.dumps(table.texts)
-        )
+        files = sorted(path for pattern in table.tests[self.name] for path in self.folder.glob(pattern))
+        tests = json.dumps([str(path.relative_to(self.folder)) for path in files])
+        config = CONFIG.format(module=self.name, tests=tests, texts=json.dumps(table.texts))
         (self.folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
         (self.folder / "README.md").write_bytes((ROOT / "README.md").read_bytes())
 
@@ -117,7 +117,7 @@ class Module(NamedTuple):
         if out is not None:
             out.write_text(ends.stdout + ends.stderr)
         if ends.returncode:
-            sys.exit(f"mutmut {arguments[0]} of {self.name} failed:\n{ends.stdout[-3000:]}{ends.stderr[-3000:]}")
+            sys.exit(f"mutmut {arguments[0]} of {self.name} failed:\n{ends.stderr[-3000:] or ends.stdout[-3000:]}")
         return ends.stdout
 
 

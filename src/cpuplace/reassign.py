@@ -76,8 +76,9 @@ class _Clearing:
         stay = tuple(one for one in self.must if not may_move(self.state, one))
         if stay:
             return self._no_move(stay, "they may not be moved")
-        if not self._pool_suffices():
-            return self._pool_exhausted()
+        left, floor = self._pool_left(), min(self.state.policy.min_shared_cpus, self.state.pool_mask.bit_count())
+        if left is not None and left < floor:
+            return self._pool_exhausted(left)
         for number in range(len(self.others) + 1):
             if number == 1 and self._is_impossible(self.must + self.others, self._purse()):
                 return self._impossible()
@@ -122,23 +123,23 @@ class _Clearing:
         scene = Scene(_without(self.state, dropped), self.request, held)
         return not scene.has_room(purse) and not purse.cut
 
-    def _pool_suffices(self) -> bool:
-        """False when already the number of CPUs says that the pool would be too small (R6)."""
+    def _pool_left(self) -> int | None:
+        """How many CPUs the pool would keep by number alone (R6), below 0 when too few; None = not to be told."""
         state = self.state
         if state.ground.isolated or any(one.withheld for one in self.others):
-            return True  # somebody might go where the pool is not, or leave fewer siblings idle
+            return None  # somebody might go where the pool is not, or leave fewer siblings idle
         taken = self.request.pin.mask if self.request.kind is Kind.PINNED else 0
         left = self._scene(self.must).lifted.pool_mask & ~taken
-        kept = left.bit_count() - sum(len(one.cpus) for one in self.must)
-        return kept >= min(state.policy.min_shared_cpus, state.pool_mask.bit_count())
+        return left.bit_count() - sum(len(one.cpus) for one in self.must)
 
-    def _pool_exhausted(self) -> PoolExhausted:
+    def _pool_exhausted(self, left: int) -> PoolExhausted:
         least = self.state.policy.min_shared_cpus
+        missing = f"need {counted(-left)} more than there are"
         return PoolExhausted(
             container_id=self.request.container_id,
             rule="R6",
             sentence=f"the pin {self.request.pin}, and {_names(self.must)} that would make way for it, "
-            f"would leave fewer than {counted(least)} in the pool",
+            + (missing if left < 0 else f"would leave fewer than {counted(least)} in the pool"),
             asked=len(self.request.pin),
             fits=max(0, self.state.pool_mask.bit_count() - least),
         )

@@ -18,7 +18,7 @@ _TYPES: Final[dict[str, GroupType]] = {
 
 
 def observe(files: Files, root: str) -> Observation:
-    """Everything below `root` as it is now; a group that goes away meanwhile is not in it. Nine reads a group."""
+    """Everything below `root` as it is now; a group that goes away meanwhile is not in it. Seven reads a group."""
     cpus, mems = effective(files, root)
     found: dict[str, Group] = {}
     for path, name in places(files, root):

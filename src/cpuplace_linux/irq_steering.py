@@ -133,7 +133,7 @@ def _written(files: HostFiles, write: FileWrite) -> WriteResult:
 
 
 def _meaning(write: FileWrite, refused: KernelRefused) -> Result:
-    """How the kernel says that it manages an interrupt itself, or that it belongs to one CPU: EIO, and since Linux 6.12
+    """How the kernel says that it manages an interrupt itself, or that it belongs to one CPU: EIO, on newer ones (6.12)
     EPERM (kernel/irq/proc.c, write_irq_affinity); who may not write at all cannot open the file.
     """
     kept = refused.code == errno.EIO or (refused.code == errno.EPERM and refused.opened)

@@ -300,3 +300,35 @@ def test_preferred_memory_is_left_alone_and_noted() -> None:
     kernel = FakeKernel.of(host)
     outcome = backend(kernel).carry_out(pin("p", "2-3", state))
     assert outcome.ok and "preferred memory of node 1" in outcome.notes[0] and kernel.tree["cpuplace/p"].mems == 0
+
+
+def test_an_effective_set_that_is_not_what_was_written_fails_it() -> None:
+    """As when the group is a partition whose CPUs were fixed before."""
+
+    class Stubborn(FakeKernel):
+        def read(self, path: str) -> str:
+            return "3" if path.endswith("p/cpuset.cpus.effective") else super().read(path)
+
+    kernel = Stubborn.of(HOST)
+    outcome = backend(kernel).carry_out(pin("p", "2-3"))
+    assert not outcome.ok and 'reads back "3"' in str(outcome) and "partition (member)" in str(outcome)
+    assert "cpuplace/p" not in kernel.tree
+
+
+def test_a_plan_on_paper_says_what_becomes_of_each_file() -> None:
+    kernel = FakeKernel.of(HOST)
+    plan = pin("p", "2-3")
+    assert [str(one) for one in backend(kernel).writes(plan)] == ["p: cpuset.mems = 1", "p: cpuset.cpus = 2-3"]
+    released = cp.release(cp.apply(EMPTY, plan), "p")
+    assert [str(one) for one in backend(kernel).writes(released)] == [f"p: rmdir {ROOT}/p"]
+    kernel.add("cpuplace/p", cpus="2-3", pids=(1,))
+    assert str(backend(kernel).writes(released)[0]) == "p: cpuset.cpus = (what the parent has)"
+
+
+def test_a_group_made_in_a_threaded_subtree_is_made_threaded() -> None:
+    kernel = FakeKernel.of(HOST)
+    kernel.add("cpuplace/app", pids=(1,))
+    kernel.tree["cpuplace/app"].type = "domain threaded"
+    ours = CgroupBackend(ROOT, files=kernel, systemd=False, layout={"p": "app/p"})
+    assert ours.carry_out(pin("p", "2-3")).ok
+    assert kernel.tree["cpuplace/app/p"].type == "threaded"

@@ -204,7 +204,7 @@ def test_watching_tells_changes_only() -> None:
     assert rounds == [0.5, 0.5, 0.5]
 
 
-def test_observing_needs_no_more_than_nine_reads_a_group() -> None:
+def test_observing_reads_seven_files_a_group() -> None:
     class Counting(FakeKernel):
         reads = 0
 
@@ -216,4 +216,4 @@ def test_observing_needs_no_more_than_nine_reads_a_group() -> None:
     for number in range(20):
         kernel.add(f"cpuplace/c{number}", cpus="0-1", pids=(number + 1,))
     CgroupBackend(ROOT, files=kernel, systemd=False).observe()
-    assert kernel.reads <= 9 * 20 + 10
+    assert kernel.reads <= 7 * 20 + 10

@@ -63,6 +63,11 @@ def test_too_small_a_pool_says_how_much_would_do() -> None:
     assert isinstance(nothing, cp.PoolExhausted) and (nothing.asked, nothing.fits) == (1, 0)
 
 
+def test_without_a_floor_it_says_how_many_cpus_are_missing() -> None:
+    refusal = clear(put(cp.ContainerRequest.integer("a", 7), min_shared_cpus=0), pin("0,4"))
+    assert told(refusal) == ("p", "R6", "the pin 0,4, and a that would make way for it, need 1 CPU more than there are")
+
+
 def test_who_may_not_move_is_said() -> None:
     stays = cp.ContainerRequest.integer("a", 2, wishes=cp.Wishes(move="never"))
     refusal = clear(put(stays, cp.ContainerRequest.integer("b", 2)), pin("0-1"))

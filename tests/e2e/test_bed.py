@@ -183,3 +183,17 @@ def test_an_unknown_machine_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         bed_main.main(["three-socket"])
     assert ended.value.code == 2
     assert "no machine is called 'three-socket'" in capsys.readouterr().err
+
+
+def test_the_biggest_machine_is_for_reading_only(tmp_path: Path) -> None:
+    for name in ("every", "small", "cxl", "big128"):
+        (tmp_path / "tests/e2e/vm" / name).mkdir(parents=True)
+    folders = {name: [Path(folder).name for folder in BEDS[name].folders(tmp_path)] for name in ("cxl", "big128")}
+    assert folders == {"cxl": ["every", "small", "cxl"], "big128": ["every", "big128"]}
+
+
+@pytest.mark.parametrize(("load", "share"), [(0.0, 1), (2.0, 1), (4.0, 0.5), (600.0, 1 / 3)])
+def test_a_crowded_machine_has_more_patience(load: float, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    assert vm.share() == pytest.approx(share)

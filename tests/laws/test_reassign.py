@@ -200,7 +200,30 @@ class Exhaustive:
 
 @given(conflicts(), st.booleans())
 def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.ContainerRequest], once: bool) -> None:
-    state, request = conflict
+    check_least(*conflict, once=once)
+
+
+@st.composite
+def knots(draw: st.DrawFn) -> tuple[cp.HostState, cp.ContainerRequest]:
+    """Containers that have to stay together or take whole cores, several of which are met by one pin."""
+    wishes = [cp.Wishes(numa="require-one"), cp.Wishes(cores="require-full"), cp.Wishes(cores="isolate"), cp.Wishes()]
+    state = cp.HostState.empty(draw(st.sampled_from(REGULAR)), cp.Policy(min_shared_cpus=0, search_budget=PLENTY))
+    for number in range(3):
+        asked = draw(st.sampled_from(wishes))
+        state = taken_over(state, cp.ContainerRequest.integer(f"i{number}", draw(st.integers(1, 2)), wishes=asked))
+    met = draw(st.permutations(sorted(state.owners)))[: draw(st.integers(2, 3))]
+    cpus = cp.CpuSet(draw(st.sampled_from(sorted(state[key].cpus))) for key in met)
+    return state, cp.ContainerRequest.pinned("pin", cpus, exclusive=True)
+
+
+@given(knots())
+def test_several_that_are_in_each_others_way_find_the_least_there_is(
+    conflict: tuple[cp.HostState, cp.ContainerRequest],
+) -> None:
+    check_least(*conflict, once=False)
+
+
+def check_least(state: cp.HostState, request: cp.ContainerRequest, *, once: bool) -> None:
     every = Exhaustive(state, request, once=once)
     answer, best = clear(state, request, Manner(state if once else None)), every.least()
     assert isinstance(answer, Cleared) == (best is not None), (answer, best)

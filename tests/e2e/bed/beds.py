@@ -9,6 +9,9 @@ from cpuplace import CpuSet
 
 Table = tuple[tuple[int, ...], ...]
 
+SMALL: Final = 64
+"""CPUs up to which writing is tried: where 128 take turns on one core, each change waits for all of them."""
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class Bed:
@@ -29,7 +32,7 @@ class Bed:
     devices: bool = False
     """Whether there are devices: an NVMe and a virtio disk on node 1, two network cards on node 0."""
     timeout: int
-    """Seconds after which the VM is taken for dead; generous, a busy host is slow."""
+    """Seconds after which the VM is taken for dead, on a quiet host; a crowded one has more patience, see `vm`."""
 
     @property
     def cpus(self) -> int:
@@ -37,8 +40,9 @@ class Bed:
         return self.sockets * self.dies * self.cores * self.threads
 
     def folders(self, tree: Path) -> list[str]:
-        """The folders of its tests, from the root of a checkout: those of every machine, and its own."""
-        ours = ("tests/e2e/vm/every", f"tests/e2e/vm/{self.name.replace('-', '_')}")
+        """The folders of its tests, from the root of a checkout: shared ones, and its own."""
+        shared = ("every",) if self.cpus > SMALL else ("every", "small")
+        ours = [f"tests/e2e/vm/{name}" for name in (*shared, self.name.replace("-", "_"))]
         return [folder for folder in ours if (tree / folder).is_dir()]
 
     def blocks(self, size: int) -> list[CpuSet]:

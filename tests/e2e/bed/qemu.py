@@ -58,8 +58,8 @@ def devices(work: Path) -> Iterator[str]:
     yield from ("-drive", "file=null-co://,if=none,id=disk,format=raw")
     yield from ("-device", "virtio-blk-pci,drive=disk,num-queues=8,bus=slot1.1")
     yield from slots(node=0, bus=0x20, count=2)
-    yield from ("-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,bus=slot0.0")
-    yield from ("-netdev", "user,id=wide,restrict=on", "-device", "vmxnet3,netdev=wide,bus=slot0.1")
+    yield from ("-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-pci,netdev=net,bus=slot0.0")
+    yield from ("-netdev", "hubport,id=wide,hubid=1", "-device", "vmxnet3,netdev=wide,bus=slot0.1")
 
 
 def slots(*, node: int, bus: int, count: int) -> Iterator[str]:
