@@ -29,7 +29,7 @@ def render(kept: Kept) -> str:
     """The text; `parse` gives the same back.
 
     >>> from cpuplace import Topology
-    >>> print(render(Kept("/g", HostState.empty(Topology.uniform())))[:30])
+    >>> print(render(Kept("/g", HostState.empty(Topology.uniform())))[:29])
     {"cpuplace": 1, "root": "/g",
     """
     host = json.dumps(cpuplace_json.to_dict(kept.state.topology))
