@@ -174,3 +174,14 @@ def test_going_straight_arrives_whoever_is_in_the_way(change: tuple[cp.HostState
         assert step.op is op_of(step.before, step.after)
         view = carried_out(view, step)
     assert view == view_of(after)
+
+
+def test_going_straight_to_quite_other_cpus_is_a_move() -> None:
+    before = put(
+        cp.ContainerRequest.pinned("old", cp.CpuSet([3, 4, 5]), exclusive=True), cp.ContainerRequest.shared("s")
+    )
+    gone = cp.apply(before, cp.release(before, "old"))
+    after = cp.apply(
+        gone, cp.place(gone, cp.ContainerRequest.pinned("new", cp.CpuSet([0, 1, 2]), exclusive=True)).unwrap()
+    )
+    assert [step.op.value for step in forced(before, after)] == ["release", "move", "grant"]
