@@ -1,6 +1,7 @@
 """`cpuplace plan --emit TOOL`: the plan in the words of other tools, on standard output and nothing else."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from cli.manifests import EXAMPLES
 from cpuplace.formats.emit import TOOLS
 
 HOST = "amd-epyc-7742-2s-nps4"
+PAGE = EXAMPLES.parent / "docs" / "emit.md"
 MIXED = str(EXAMPLES / "mixed-workload.yaml")
 
 NUMACTL = """\
@@ -62,6 +64,16 @@ def test_other_tools_and_two_outputs_are_bad_input(run: Run, arguments: tuple[st
     code, out, err = run("plan", MIXED, "--host", HOST, *arguments)
     assert (code, out) == (2, "")
     assert "emit" in err
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_page_shows_what_is_printed(run: Run, tool: str) -> None:
+    section = PAGE.read_text(encoding="utf-8").split(f"\n## {tool}\n")[1].split("\n## ")[0]
+    shown = re.findall(r"^```text\n(.*?)```", section, re.MULTILINE | re.DOTALL)
+    assert shown != []
+    out = run("plan", MIXED, "--host", HOST, "--emit", tool).out
+    for snippet in "\n".join(shown).strip().split("\n\n"):
+        assert f"\n{snippet}\n" in out
 
 
 def all_of_this_machine() -> bool:
