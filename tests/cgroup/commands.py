@@ -3,7 +3,9 @@
 import os
 import signal
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import IO
 
@@ -14,12 +16,21 @@ for _module in ("run_cmd", "apply_cmd", "ps_cmd", "ps_text", "drift_cmd", "hosts
 import_module("cpuplace_linux.read_host")
 
 
+@contextmanager
+def forking() -> Iterator[None]:
+    """Python 3.12 warns of forks beside threads (pytest-xdist has some); the new process here uses none of theirs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
 class Command:
     """`cpuplace ARGUMENTS` as it runs; what it and its children print is read line by line."""
 
     def __init__(self, *arguments: str, before: Callable[[], object] = lambda: None) -> None:
         read, write = os.pipe()
-        self.pid = os.fork()
+        with forking():
+            self.pid = os.fork()
         if not self.pid:
             _become(arguments, before, read, write)
         os.close(write)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from cgroup.commands import forking
 from cpuplace_cgroup.lockfile import Locked, locked
 from cpuplace_cgroup.statedir import DEFAULT, VARIABLE, StateDir, default_path
 from cpuplace_cgroup.statefile import Kept, body_of, parse, render
@@ -169,7 +170,8 @@ def test_two_processes_never_hand_out_the_same_cpu(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("fork")
     racers = [spawn.Process(target=add_one, args=(tmp_path, 7)) for _ in range(2)]
     for racer in racers:
-        racer.start()
+        with forking():
+            racer.start()
     for racer in racers:
         racer.join()
     assert [racer.exitcode for racer in racers] == [0, 0]

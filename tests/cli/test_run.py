@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cpuplace as cp
+from cgroup.commands import forking
 from cgroup.imitation import FolderFiles
 from cli.imitated import HOST, Imitated
 from cli.imitated import host as host
@@ -246,7 +247,8 @@ print("told" if signal.sigtimedwait([signal.SIGINT], 1) else "not told", flush=T
 )
 def test_what_the_terminal_sends_is_not_sent_twice(host: Imitated, command: tuple[str, ...], said: bytes) -> None:
     """Ctrl-C reaches the whole process group, the command among it; one that left it is not meant."""
-    pid, terminal = pty.fork()
+    with forking():
+        pid, terminal = pty.fork()
     if not pid:
         os._exit(main(host.arguments("run", "--cpus", "1", "--", *command)))
     with os.fdopen(terminal, "r+b", buffering=0) as there:
