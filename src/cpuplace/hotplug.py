@@ -62,6 +62,8 @@ def _mended(state: HostState, one: Assignment) -> Assignment:
         return _pin_mended(state, one)
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
     ask = ask_of(alone, one.request, one.request.count)
+    beside = one.cpus.mask & alone.lent & alone.ground.free_base  # where strangers run too it may stay
+    ask = ask._replace(free=ask.free | beside)
     still = exactly(alone, ask, one.cpus)
     if still is not None:
         return evolve(one, withheld=CpuSet.from_mask(still.withheld), degraded="")
@@ -131,7 +133,7 @@ def exactly(state: HostState, ask: Ask, cpus: CpuSet) -> Choice | None:
     """The grant of exactly these CPUs when the rules, floor apart, would allow it; else None."""
     isolate = ask.wishes.cores == "isolate"
     region = siblings(state.ground.host_map, cpus.mask) & state.ground.usable if isolate else cpus.mask
-    if len(cpus) != ask.wanted or region & ~(ask.free | ask.isolated_free):
+    if len(cpus) != ask.wanted or cpus.mask & ~region or region & ~(ask.free | ask.isolated_free):
         return None
     only = ask._replace(free=ask.free & region, isolated_free=ask.isolated_free & region, others=0, base=0)
     found = search(state, only)

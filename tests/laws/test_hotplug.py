@@ -76,6 +76,12 @@ def test_an_integer_container_leaves_offline_cpus_and_keeps_the_others() -> None
     assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.NARROW, "s"), (cp.Op.MOVE, "a")]
 
 
+def test_who_loses_nothing_stays_where_strangers_run_too() -> None:
+    stranger = cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet([4]))
+    plan = offline(put(cp.ContainerRequest.integer("a", 2), stranger), "7")
+    assert str(plan.after["a"].cpus) == "0,4"
+
+
 def test_all_cpus_of_one_container_gone_and_a_whole_node_gone() -> None:
     state = put(cp.ContainerRequest.integer("a", 2))
     assert str(offline(state, "0,4").after["a"].cpus) == "1,5"

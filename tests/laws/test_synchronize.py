@@ -115,6 +115,14 @@ def test_two_containers_on_the_same_cpus_the_first_keeps_them() -> None:
     assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.MOVE, "b")]
 
 
+def test_an_isolated_container_leaves_a_cpu_that_may_not_be_used() -> None:
+    """Its idle sibling may be, which is not enough."""
+    here = cp.HostState.empty(HOST, cp.Policy(usable=HOST.online - cp.CpuSet([4])))
+    request = cp.ContainerRequest.integer("a", 1, wishes=cp.Wishes(cores="isolate"))
+    plan = cp.synchronize(here, [cp.Observed(request=request, cpus=cp.CpuSet([4]))])
+    assert str(plan.after["a"].cpus) == "0" and cp.violations(plan.after) == ()
+
+
 def test_whom_we_gave_the_cpus_keeps_them() -> None:
     state = cp.apply(EMPTY, cp.place(EMPTY, cp.ContainerRequest.integer("b", 2)).unwrap())
     plan = cp.synchronize(

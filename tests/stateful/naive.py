@@ -160,7 +160,7 @@ class Naive:
     def can_grow(self, key: str, count: int) -> bool | None:
         """Whether a container may have more CPUs beside those it holds (R10)."""
         one, free = self.there[key], self.may_have(self.there[key].request)
-        if not sure(one.request) or one.idle:
+        if not sure(one.request) or one.request.wishes.cores == "isolate":
             return None
         return any(self.leaves_enough(set(more)) for more in combinations(sorted(free), count - len(one.cpus)))
 
