@@ -57,7 +57,7 @@ def _of(
         return
     if group.cpus != one.cpus and (group.cpus or group.effective_cpus != one.cpus):  # none of its own: the parent's
         yield _drift(key, group, "cpuset.cpus", one.cpus, group.cpus, _who_wrote(group, bool(group.cpus)))
-    elif group.effective_cpus != one.cpus:
+    elif group.effective_cpus != one.cpus and not _is_known(one, group, observation):
         why = _why_not_effective(one, group, observation)
         yield _drift(key, group, "cpuset.cpus.effective", one.cpus, group.effective_cpus, why)
     if partition and one.exclusive and group.partition != partition:
@@ -70,6 +70,11 @@ def _of(
     elif group.effective_mems != one.mems:
         why = "its parent may use other memory nodes only"
         yield _drift(key, group, "cpuset.mems.effective", one.mems, group.effective_mems, why)
+
+
+def _is_known(one: Assignment, group: Group, observation: Observation) -> bool:
+    """True when the state says itself that CPUs of it are offline: the rest of them holds, or all that the root has."""
+    return bool(one.degraded) and group.effective_cpus == (one.cpus & observation.cpus or observation.cpus)
 
 
 def _drift(key: str, group: Group, name: str, should: object, now: object, why: str) -> Drift:

@@ -367,6 +367,20 @@ def test_what_cannot_be_mended_ends_with_1(host: Imitated, pods: str, monkeypatc
     assert "EACCES: Permission denied" in err
 
 
+def test_a_pin_on_a_cpu_that_went_offline_is_noted_and_no_drift(host: Imitated, pods: str) -> None:
+    host("apply", pods)
+    without = HOST.online - cp.CpuSet([3])
+    host.be(HOST.with_online(without))
+    (host.root.parent / "cpuset.cpus.effective").write_text(str(without))
+    for folder in (host.root, *host.root.glob("*/")):
+        FolderFiles().write(f"{folder}/cpuset.cpus", (folder / "cpuset.cpus").read_text())
+    assert (group(host, "db") / "cpuset.cpus.effective").read_text() == "2"
+    assert host("apply", pods)[0] == 0
+    assert host("drift") == (0, "nothing differs\n", "")
+    (db,) = [one for one in host.data("ps")["containers"] if one["id"] == "default/db/c0"]
+    assert db["degraded"] == "its pin names CPUs that cannot be used now: 3"
+
+
 def test_watching_tells_what_changes(host: Imitated, pods: str) -> None:
     host("apply", pods)
     with host.begin("drift", "--watch", "0.05") as watching:
