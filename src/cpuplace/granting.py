@@ -218,7 +218,11 @@ def starving(state: HostState, taken: int) -> Starved | None:
     if left.bit_count() < state.ground.policy.min_shared_cpus:
         return Starved(())
     hungry = state.hungry(left)
-    return Starved(hungry) if hungry else None
+    if not hungry:
+        return None
+    before = state.hungry(pool)  # who has no CPU there anyway loses none
+    worse = tuple([key for key in hungry if key not in before])
+    return Starved(worse) if worse else None
 
 
 def assignment_of(state: HostState, request: ContainerRequest, ask: Ask, found: Choice, rule: str) -> Assignment:

@@ -51,14 +51,17 @@ def synchronized(state: HostState, observed: Iterable[Observed]) -> Synchronized
 
 def _in_order(state: HostState, seen: Iterable[Observed]) -> list[Observed]:
     """Who comes first: left alone, pinned, shared (the floor counts them), integer ones that still have what we gave
-    them, that hold as many as they asked for, and those that do not."""
+    them, that hold as many as they asked for, those that do not, and those on the pool in the order of before."""
     ranks = {Kind.UNMANAGED: 0, Kind.PINNED: 1, Kind.PINNED_SHARED: 1, Kind.SHARED: 2, Kind.INTEGER: 4}
+    places = {key: place for place, key in enumerate(state.shared)}
 
-    def rank(one: Observed) -> int:
+    def rank(one: Observed) -> tuple[int, int]:
         if one.request.kind is not Kind.INTEGER:
-            return ranks[one.request.kind]
+            return ranks[one.request.kind], 0
+        if _pooled(state, one):
+            return ranks[Kind.INTEGER] + 2, places[one.request.container_id]
         ours = _given(state, one)
-        return ranks[Kind.INTEGER] - bool(ours) + (len(ours or one.cpus) != one.request.count)
+        return ranks[Kind.INTEGER] - bool(ours) + (len(ours or one.cpus) != one.request.count), 0
 
     return sorted(seen, key=rank)
 
@@ -68,6 +71,12 @@ def _given(state: HostState, one: Observed) -> CpuSet:
     known = state.owners.get(one.request.container_id)
     has = one.cpus or state.topology.online
     return known.cpus if known is not None and known.kind is Kind.INTEGER and known.cpus <= has else NO_CPUS
+
+
+def _pooled(state: HostState, one: Observed) -> bool:
+    """Whether an integer container runs on the pool because no CPU was left for it, as we told it."""
+    pooled = state.shared.get(one.request.container_id)
+    return pooled is not None and state.shared_mask(pooled) == one.cpus.mask
 
 
 class _Rebuilding:
@@ -115,22 +124,18 @@ class _Rebuilding:
     def _take_integer(self, one: Observed) -> None:
         """What we gave it or what it has when that is legal, else as much of it as can be kept, else the pool."""
         request, state = one.request, self._after
-        ask, own = ask_of(state, request, request.count), _given(self._former, one) or self._own(one)
+        ask = ask_of(state, request, request.count)
+        own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
         found, short = exactly(state, ask, own), ""
         if found is None:
-            has = own.mask & (ask.free | ask.isolated_free)
-            found, short = as_many_as_possible(state, ask, CpuSet.from_mask(has))
+            left = own.mask & (ask.free | ask.isolated_free)
+            found, short = as_many_as_possible(state, ask, CpuSet.from_mask(left))
         if found is None:
             self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
             self._after = with_shared(self._after, evolve(request, kind=Kind.SHARED, count=0))
             return
         held = assignment_of(state, request, ask, found, "R9")
         self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
-
-    def _own(self, one: Observed) -> CpuSet:
-        """What it has; nothing when it runs on the pool because no CPU was left for it, as we told it."""
-        pooled = self._former.shared.get(one.request.container_id)
-        return NO_CPUS if pooled is not None and self._former.shared_mask(pooled) == one.cpus.mask else one.cpus
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)

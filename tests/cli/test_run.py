@@ -5,9 +5,11 @@ import pty
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,20 @@ from cpuplace_cli.main import main
 HOST_WITHOUT = HOST.with_online(cp.CpuSet.parse("0-14"))
 ECHO = "echo $CPUPLACE_CPUS / $OMP_PLACES / $OMP_NUM_THREADS"
 WAIT = "echo $CPUPLACE_CPUS $$; exec sleep 600"
+
+
+@pytest.fixture(autouse=True)
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Run in the background (`&`, nohup) tests ignore some, and what is ignored is inherited and cannot be trapped."""
+    usual: dict[signal.Signals, Callable[[int, FrameType | None], Any] | signal.Handlers] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGQUIT: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, was in before.items():
+        signal.signal(number, was)
 
 
 @pytest.fixture

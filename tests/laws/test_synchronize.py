@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from cpuplace.state import Assignment
+from cpuplace.transitions import with_owner
 from laws.worlds import requests, states
 
 
@@ -201,6 +203,21 @@ def test_who_runs_on_the_pool_for_want_of_cpus_is_not_taken_for_its_owner() -> N
     once = cp.synchronize(poor, [runs]).after
     assert (once["a"].kind, str(once["a"].cpus)) == (cp.Kind.SHARED, "3")
     assert cp.synchronize(once, [seen(runs.request, "3")]).is_empty
+
+
+def test_who_has_no_cpu_of_the_pool_anyway_keeps_nobody_from_the_last_one() -> None:
+    """`b` forbids the only CPU there is, so `a` takes nothing from it; and the next look finds nothing to do."""
+    here = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=2), cp.Policy(min_shared_cpus=0, usable=cp.CpuSet([1])))
+    b = cp.ContainerRequest.integer("b", 1, forbid=cp.CpuSet([1]))
+    seen = [
+        cp.Observed(request=b, cpus=cp.CpuSet.parse("0-1")),
+        cp.Observed(request=cp.ContainerRequest.integer("a", 1), cpus=cp.CpuSet([0])),
+    ]
+    known = with_owner(here, Assignment(b, cp.CpuSet([0])))
+    plan = cp.synchronize(known, seen)
+    assert str(plan.after["a"].cpus) == "1" and plan.after["a"].kind is cp.Kind.INTEGER
+    now = [evolve(one, cpus=plan.after[one.request.container_id].cpus) for one in seen]
+    assert cp.synchronize(plan.after, now).is_empty
 
 
 def test_what_a_shared_container_left_behind_is_remembered_through_a_restart() -> None:
