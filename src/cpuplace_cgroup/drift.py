@@ -44,12 +44,17 @@ def drift(state: HostState, observation: Observation, *, partition: PartitionKin
         found
         for key, one in state.assignments.items()
         if one.kind is not Kind.UNMANAGED
-        for found in _of(one, observation.get(key), observation, partition)
+        for found in _of(one, observation.get(key), observation, partition, short=_is_short(state, one))
     )
 
 
+def _is_short(state: HostState, one: Assignment) -> bool:
+    """True when the state says itself that CPUs of it are offline; of a shared one when hardware left it no pool."""
+    return bool(one.degraded) or (state.low_pool and one.kind is Kind.SHARED)
+
+
 def _of(
-    one: Assignment, group: Group | None, observation: Observation, partition: PartitionKind | None
+    one: Assignment, group: Group | None, observation: Observation, partition: PartitionKind | None, *, short: bool
 ) -> Iterator[Drift]:
     key = one.container_id
     if group is None:
@@ -57,7 +62,7 @@ def _of(
         return
     if group.cpus != one.cpus and (group.cpus or group.effective_cpus != one.cpus):  # none of its own: the parent's
         yield _drift(key, group, "cpuset.cpus", one.cpus, group.cpus, _who_wrote(group, bool(group.cpus)))
-    elif group.effective_cpus != one.cpus and not _is_known(one, group, observation):
+    elif group.effective_cpus != one.cpus and not (short and _has_the_rest(one, group, observation)):
         why = _why_not_effective(one, group, observation)
         yield _drift(key, group, "cpuset.cpus.effective", one.cpus, group.effective_cpus, why)
     if partition and one.exclusive and group.partition != partition:
@@ -72,9 +77,9 @@ def _of(
         yield _drift(key, group, "cpuset.mems.effective", one.mems, group.effective_mems, why)
 
 
-def _is_known(one: Assignment, group: Group, observation: Observation) -> bool:
-    """True when the state says itself that CPUs of it are offline: the rest of them holds, or all that the root has."""
-    return bool(one.degraded) and group.effective_cpus == (one.cpus & observation.cpus or observation.cpus)
+def _has_the_rest(one: Assignment, group: Group, observation: Observation) -> bool:
+    """True when it runs on what is online of its CPUs, or, without any, on all that the root has."""
+    return group.effective_cpus == (one.cpus & observation.cpus or observation.cpus)
 
 
 def _drift(key: str, group: Group, name: str, should: object, now: object, why: str) -> Drift:

@@ -166,6 +166,15 @@ def test_each_drift_says_why() -> None:
     assert str(gone) == "p: its group is gone" and gone.to_dict()["file"] == ""
 
 
+def test_a_pool_that_went_offline_is_no_drift() -> None:
+    """A shared container whose last CPU is gone runs wherever the kernel lets it; the state knows that."""
+    state, kernel = placed(Request.pinned("p", cp.CpuSet.parse("0-6"), exclusive=True), Request.shared("s"))
+    kernel.online = 0b01111111
+    assert [one.container_id for one in drift(state, backend(kernel).observe())] == ["s"]
+    state = cp.change_topology(state, state.topology.with_online(cp.CpuSet.parse("0-6"))).after
+    assert drift(state, backend(kernel).observe()) == ()
+
+
 def test_systemd_is_named_where_it_resets() -> None:
     kernel = FakeKernel.of(HOST)
     kernel.add("job.scope", cpus="", pids=(1,))
