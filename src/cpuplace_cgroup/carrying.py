@@ -10,6 +10,7 @@ from cpuplace_cgroup.observing import cpus_of, is_there, pids_of
 from cpuplace_cgroup.outcome import Outcome
 from cpuplace_cgroup.parents import Parents
 from cpuplace_cgroup.partitions import Partitions
+from cpuplace_cgroup.shortage import is_short
 from cpuplace_cgroup.verifying import verify
 from cpuplace_cgroup.writes import texts
 
@@ -31,7 +32,7 @@ class Carrying:
         done, step = 0, None
         try:
             for done, step in enumerate(plan.steps):  # noqa: B007
-                self._carry(step)
+                self._carry(step, short=is_short(plan.after, step.container_id))
             done, step = len(plan.steps), None
             self._make_partitions(plan)
         except CgroupFailed as failed:
@@ -63,7 +64,7 @@ class Carrying:
             notes=tuple(self._notes),
         )
 
-    def _carry(self, step: Step) -> None:
+    def _carry(self, step: Step, *, short: bool) -> None:
         """One step. Who is gone holds nothing any more, so the others' steps stay as safe as planned."""
         key, place = step.container_id, self._ground.place_of(step.container_id)
         try:
@@ -74,7 +75,7 @@ class Carrying:
                 self._make(key, place)
             elif not self._files.is_folder(place):
                 raise Vanished(key)
-            self._set(step, place, step.after)
+            self._set(step, place, step.after, short=short)
         except Vanished:
             self._vanished[key] = None
 
@@ -86,7 +87,7 @@ class Carrying:
             self._journal.enable(key, folder)
         self._journal.make(key, place)
 
-    def _set(self, step: Step, place: str, held: Held) -> None:
+    def _set(self, step: Step, place: str, held: Held, *, short: bool) -> None:
         key = step.container_id
         self._enable(key, place)
         self._remark(step, place)
@@ -95,7 +96,7 @@ class Carrying:
         self._parents.widen(key, place, held)
         for name, text in texts(step.op, held):
             self._journal.write(key, f"{place}/{name}", text)
-        note = verify(self._files, self._ground.mount, key, place, held)
+        note = verify(self._files, self._ground.mount, key, place, held, short=short)
         self._notes |= {note: None} if note else {}
         self._parents.narrow(key, place)
 

@@ -11,6 +11,7 @@ from cpuplace.request import Kind
 from cpuplace.state import Assignment
 from cpuplace_cgroup.group import Group, Observation
 from cpuplace_cgroup.partitions import PartitionKind
+from cpuplace_cgroup.shortage import is_short
 
 
 @frozen(slots=True, kw_only=True)
@@ -44,13 +45,8 @@ def drift(state: HostState, observation: Observation, *, partition: PartitionKin
         found
         for key, one in state.assignments.items()
         if one.kind is not Kind.UNMANAGED
-        for found in _of(one, observation.get(key), observation, partition, short=_is_short(state, one))
+        for found in _of(one, observation.get(key), observation, partition, short=is_short(state, key))
     )
-
-
-def _is_short(state: HostState, one: Assignment) -> bool:
-    """True when the state says itself that CPUs of it are offline; of a shared one when hardware left it no pool."""
-    return bool(one.degraded) or (state.low_pool and one.kind is Kind.SHARED)
 
 
 def _of(

@@ -9,8 +9,10 @@ from cpuplace_cgroup.files import Files
 from cpuplace_cgroup.observing import cpus_of, mems_of, text_of
 
 
-def verify(files: Files, mount: str, key: str, place: str, held: Held) -> str:
+def verify(files: Files, mount: str, key: str, place: str, held: Held, *, short: bool = False) -> str:
     """A note when CPUs cannot be used just now (offline), "" when all hold. Seven reads at most.
+
+    `short`: that none of them can be used is known, and no failure: the kernel lets it run on what its parent has.
 
     Raises CgroupFailed when something else holds than what was written within what holds for the parent, or when the
     parent is what takes CPUs away; Vanished when the group is gone.
@@ -19,7 +21,10 @@ def verify(files: Files, mount: str, key: str, place: str, held: Held) -> str:
         parent = place.rpartition("/")[0]
         _same(files, key, f"{place}/cpuset.cpus", str(held.cpus))
         may, got = (cpus_of(files, f"{one}/cpuset.cpus.effective") for one in (parent, place))
-        note = _cpus_hold(files, mount, key, place, held.cpus, may, got)
+        if short and got == may and not held.cpus & may:
+            note = f"{key}: none of CPUs {held.cpus} can be used now, it runs on {got}"
+        else:
+            note = _cpus_hold(files, mount, key, place, held.cpus, may, got)
         if held.mems:
             _same(files, key, f"{place}/cpuset.mems", str(held.mems))
             _mems_hold(files, key, place, held.mems)

@@ -11,6 +11,7 @@ from cgroup.fake import MOUNT, FakeKernel
 from cgroup.worlds import ROOT, World, backend, worlds
 from cpuplace_cgroup import CgroupBackend, drift, intruders, observed, watch
 from cpuplace_cgroup.drift import Drift
+from cpuplace_cgroup.restoring import restoring
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
 EMPTY = cp.HostState.empty(HOST)
@@ -172,6 +173,12 @@ def test_a_pool_that_went_offline_is_no_drift() -> None:
     kernel.online = 0b01111111
     assert [one.container_id for one in drift(state, backend(kernel).observe())] == ["s"]
     state = cp.change_topology(state, state.topology.with_online(cp.CpuSet.parse("0-6"))).after
+    assert drift(state, backend(kernel).observe()) == ()
+    kernel.tree["cpuplace/s"].cpus = 0b11
+    plan = restoring(state, backend(kernel).observe())
+    outcome = backend(kernel).carry_out(plan)
+    assert outcome.ok, str(outcome)
+    assert outcome.notes == ("s: none of CPUs 7 can be used now, it runs on 0-6",)
     assert drift(state, backend(kernel).observe()) == ()
 
 
