@@ -20,7 +20,7 @@ def group(*names: str) -> list[str]:
 
 def install(session: nox.Session, *groups: str) -> None:
     """The package as it stands here, the command's libraries, and these groups."""
-    session.install("-q", "-e", ".[cli]", *group(*groups))
+    session.install("-q", "-e", ".[cli,nri]", *group(*groups))
 
 
 @nox.session
