@@ -49,7 +49,7 @@ class Cri:
         method: MethodDescriptor = self._methods[name]
         asked = message_factory.GetMessageClass(method.input_type)()
         json_format.ParseDict(dict(request), asked)
-        invoke: "grpc.UnaryUnaryMultiCallable[Message, Message]" = self._channel.unary_unary(
+        invoke: grpc.UnaryUnaryMultiCallable[Message, Message] = self._channel.unary_unary(
             f"/{SERVICE}/{name}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
