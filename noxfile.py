@@ -92,7 +92,7 @@ def minimal(session: nox.Session) -> None:
 @nox.session
 def e2e(session: nox.Session) -> None:
     """The tests of `tests/e2e/vm` inside made-up machines with a real kernel. `-- --write` renews their captures."""
-    install(session, "test")
+    install(session, "test", "e2e")
     session.run("python", "-m", "tests.e2e.bed", *session.posargs)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.bed import __main__ as bed_main
-from e2e.bed import guest, kernel, machine, qemu, several, vm
+from e2e.bed import apt, guest, kernel, machine, qemu, runtimes, several, vm
 from e2e.bed.beds import BEDS, Bed
 from e2e.bed.guest import Job
 from e2e.bed.kernel import Kernel
@@ -82,15 +82,61 @@ def test_a_broken_off_download_leaves_nothing_that_looks_whole(
     "listed", ["", "noble Ubuntu main http://x/ubuntu/\n", "bookworm-updates Debian main http://x/\n"]
 )
 def test_no_debian_mirror_is_said(listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "called", lambda *words: listed)
+    monkeypatch.setattr(apt, "called", lambda *words: listed)
     with pytest.raises(Lacking, match="no Debian mirror"):
-        kernel.mirror()
+        apt.mirror()
 
 
 def test_the_mirror_is_the_machines_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(kernel, "called", lambda *words: f"bookworm-updates Debian main http://other/\n{MIRROR}\n")
-    kernel.private("trixie", tmp_path)
+    monkeypatch.setattr(apt, "called", lambda *words: f"bookworm-updates Debian main http://other/\n{MIRROR}\n")
+    apt.private("trixie", tmp_path)
     assert (tmp_path / "sources.list").read_text().endswith("http://mirror.example/debian/ trixie main\n")
+
+
+@pytest.fixture
+def suites(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Suites that have containerd: what it says of its version, "" when it does not run."""
+    found: dict[str, str] = {}
+
+    def listed(suite: str, work: Path) -> list[str]:
+        if suite not in found:
+            raise subprocess.CalledProcessError(100, "apt-get", stderr=f"first\nno {suite}\n")
+        return [suite]
+
+    def unpack(package: Path, folder: Path) -> None:
+        (folder / "bin").mkdir(parents=True)
+        said = found[package.name]
+        (folder / "bin" / "containerd").write_text(f"#!/bin/sh\necho {said}; {'true' if said else 'false'}\n")
+        (folder / "bin" / "containerd").chmod(0o755)
+
+    monkeypatch.setattr(apt, "listed", listed)
+    monkeypatch.setattr(apt, "download", lambda options, names, work: [Path(options[0])])
+    monkeypatch.setattr(apt, "unpack", unpack)
+    return found
+
+
+def taken(work: Path) -> str:
+    """The version of the containerd that is taken from "new" or, failing that, from "old"."""
+    runtimes.first(("new", "old"), ["containerd"], ["bin/containerd"], work, work / "out")
+    return runtimes.version(work / "out" / "containerd")
+
+
+def test_a_runtime_comes_from_the_first_suite_whose_program_runs(suites: dict[str, str], tmp_path: Path) -> None:
+    suites.update(new="containerd github.com/containerd/containerd/v2 2.1.9+unknown", old="1.7.24~ds1")
+    assert taken(tmp_path) == "2.1.9"
+
+
+@pytest.mark.parametrize("given", [{"old": "c 1.7.24~ds1 1.7.24~ds1-6"}, {"new": "", "old": "v1.7.24"}])
+def test_a_suite_without_it_or_too_new_for_this_machine_is_passed_over(
+    given: dict[str, str], suites: dict[str, str], tmp_path: Path
+) -> None:
+    suites.update(given)
+    assert taken(tmp_path) == "1.7.24"
+
+
+def test_no_suite_with_it_is_said_in_one_line(suites: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(Lacking, match=r"^no containerd to be had from new or old: no old$"):
+        taken(tmp_path)
 
 
 def test_other_packages_are_no_kernel() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from . import rootfs
-from .kernel import cache, locked
+from .cache import cache, locked
 from .trouble import Lacking
 
 PACKAGES: Final[Mapping[str, str]] = {

@@ -1,0 +1,80 @@
+"""What the kernel says of a container: its control group, version 1 or 2, and its process."""
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from cpuplace import CpuSet, NodeSet
+
+ROOT: Final = Path("/sys/fs/cgroup")
+V1: Final = (ROOT / "cpuset" / "cpuset.cpus").exists()
+"""Whether the controller for CPUs has a hierarchy of its own."""
+CPUSETS: Final = ROOT / "cpuset" if V1 else ROOT
+EFFECTIVE: Final = ("effective_cpus", "effective_mems") if V1 else ("cpus.effective", "mems.effective")
+
+
+@attrs.frozen(slots=True)
+class Seen:
+    """Where a container may run: as it was asked, as it holds, and what its process has."""
+
+    cpus: CpuSet
+    mems: NodeSet
+    effective: CpuSet
+    effective_mems: NodeSet
+    allowed: CpuSet
+    allowed_mems: NodeSet
+
+    @property
+    def agreed(self) -> CpuSet:
+        """The CPUs; raises AssertionError unless all three say the same."""
+        assert self.cpus == self.effective == self.allowed, self
+        return self.cpus
+
+    @property
+    def agreed_mems(self) -> NodeSet:
+        """The memory nodes; raises AssertionError unless all three say the same."""
+        assert self.mems == self.effective_mems == self.allowed_mems, self
+        return self.mems
+
+
+def look(parent: str, container: str) -> Seen:
+    """What the kernel says of a running container below this parent."""
+    folder = CPUSETS / parent.lstrip("/") / container
+    status = Path(f"/proc/{first(folder)}/status").read_text()
+    return Seen(
+        CpuSet.parse(value(folder, "cpus")),
+        NodeSet.parse(value(folder, "mems")),
+        CpuSet.parse(value(folder, EFFECTIVE[0])),
+        NodeSet.parse(value(folder, EFFECTIVE[1])),
+        CpuSet.parse(field(status, "Cpus_allowed_list")),
+        NodeSet.parse(field(status, "Mems_allowed_list")),
+    )
+
+
+def value(folder: Path, name: str) -> str:
+    """The content of one file of the controller."""
+    return (folder / f"cpuset.{name}").read_text().strip()
+
+
+def first(folder: Path) -> int:
+    """The first process of a group."""
+    return int((folder / "cgroup.procs").read_text().split()[0])
+
+
+def field(status: str, name: str) -> str:
+    """One value of `/proc/PID/status`."""
+    found = re.search(rf"^{name}:\s*(\S+)$", status, re.MULTILINE)
+    assert found, status
+    return found[1]
+
+
+def remove(parent: str) -> None:
+    """The folders of a parent and of all below it, in every hierarchy; none may have a process left."""
+    for root in ROOT.iterdir() if V1 else (ROOT,):
+        top = root / parent.strip("/")
+        if top.is_dir():
+            for folder, _, _ in os.walk(top, topdown=False):
+                Path(folder).rmdir()
