@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from cpuplace import CpuSet, NodeSet, Refusal
+from cpuplace.events import Event
 
 
 @frozen(slots=True, kw_only=True)
@@ -12,6 +13,7 @@ class Decision:
     `kind` is the word of what was asked (place, release, resize, synchronize, ...); `name` is namespace/pod/container,
     as people know it; `rule` and `reason` say why; `moves` are the containers that moved for it (ids); `seconds` is how
     long deciding took. `cpus` and `mems` are what the container has then, None = nothing, or not about one container.
+    `event` is what a recording says of it, None = nothing that can be played again.
     """
 
     kind: str
@@ -24,3 +26,4 @@ class Decision:
     moves: tuple[str, ...] = ()
     refusal: Refusal | None = None
     seconds: float = 0.0
+    event: Event | None = None
