@@ -46,6 +46,10 @@ class Server:
         for task in self._tasks:
             task.cancel()
 
+    def is_answering(self) -> bool:
+        """The task that asks is one that works on an answer."""
+        return asyncio.current_task() in self._tasks
+
     async def _serve(self, call: Requested) -> None:
         answer = await self._answer(call)
         if not self._ended:
