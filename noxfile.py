@@ -97,6 +97,13 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def protos(session: nox.Session) -> None:
+    """The protobuf modules made anew after a .proto changed; every install makes them too."""
+    session.install("-q", *PYPROJECT["build-system"]["requires"])
+    session.run("python", "hatch_build.py")
+
+
+@nox.session(default=False)
 def laws(session: nox.Session) -> None:
     """The property tests once more, long and random: a find is a seed to keep."""
     run_tests(session, "-n", WORKERS, "-m", "hypothesis", profile="laws")

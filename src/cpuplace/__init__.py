@@ -18,7 +18,17 @@ from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 from cpuplace.explanation import Considered, Explanation, Reason
 from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.plan import Plan, apply
-from cpuplace.planner import change_topology, forget_pod, place, place_all, rebalance, release, resize, synchronize
+from cpuplace.planner import (
+    change_topology,
+    forget_pod,
+    place,
+    place_all,
+    rebalance,
+    release,
+    resize,
+    synchronize,
+    widen,
+)
 from cpuplace.policy import Policy
 from cpuplace.refusal import (
     AlreadyPlaced,
@@ -154,6 +164,7 @@ __all__ = [
     "start_pod",
     "synchronize",
     "violations",
+    "widen",
 ]
 
 _LATER = {

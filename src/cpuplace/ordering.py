@@ -13,6 +13,7 @@ from cpuplace.idset import CpuSet
 from cpuplace.state import Held, HostState
 from cpuplace.step import Op, Step, changed
 from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, travel
+from cpuplace.transitions import unwidened
 
 
 class Manner(NamedTuple):
@@ -32,7 +33,7 @@ class Manner(NamedTuple):
         order, there is one that releases first and grants last, so detours by what lies between need no look.
         """
         if self.once_from is not None:
-            return ordered(self.once_from, after, one_step_per_container=True) is not None
+            return in_one_step(self.once_from, after) is not None
         return ordered(before, after, allow_dip=self.allow_dip) is not None
 
     def joins(self, after: HostState) -> bool:
@@ -42,6 +43,20 @@ class Manner(NamedTuple):
 
 ANY_NUMBER: Final = Manner()
 """Each container may have as many steps as it needs, and never too few CPUs."""
+
+
+def in_one_step(before: HostState, after: HostState) -> HostState | None:
+    """Where one step per container leads: `after`, or `after` with widening put off (R7), or None when nowhere legal.
+
+    >>> from cpuplace.topology import Topology
+    >>> empty = HostState.empty(Topology.uniform())
+    >>> in_one_step(empty, empty) is empty
+    True
+    """
+    if ordered(before, after, one_step_per_container=True) is not None:
+        return after
+    later = unwidened(before, after)
+    return None if ordered(before, later, one_step_per_container=True) is None else later
 
 
 class Share(NamedTuple):

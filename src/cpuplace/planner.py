@@ -8,7 +8,7 @@ from attrs import evolve
 
 from cpuplace.errors import BadInput
 from cpuplace.hotplug import on_topology
-from cpuplace.ordering import ANY_NUMBER, Manner
+from cpuplace.ordering import ANY_NUMBER, Manner, in_one_step
 from cpuplace.placing import Placed, placed, placed_each, placed_pod
 from cpuplace.plan import Plan
 from cpuplace.rebalancing import rebalanced
@@ -18,7 +18,7 @@ from cpuplace.resizing import resized
 from cpuplace.state import HostState
 from cpuplace.synchronizing import Observed, synchronized
 from cpuplace.topology import Topology
-from cpuplace.transitions import without, without_memory_of
+from cpuplace.transitions import told_all, without, without_memory_of
 
 
 def place(
@@ -35,8 +35,9 @@ def place(
     is the empty plan (R15). Cost: some 10 us, and O(containers) in C for copying a dict.
 
     Integer containers may have to make way for a pin (R3). With `one_step_per_container` (a runtime that takes one
-    update each) only ways count on which nobody needs two steps, with `allow_dip` also ways on which somebody has
-    fewer CPUs for a moment. `search_budget` overrides the policy's, in search nodes; BadInput when it is below 1.
+    update each) only ways count on which nobody needs two steps; shared containers that both lose and win CPUs may
+    be narrowed only, and widened later (`widen`). With `allow_dip` also ways count on which somebody has fewer CPUs for
+    a moment. `search_budget` overrides the policy's, in search nodes; BadInput when it is below 1.
 
     >>> state = HostState.empty(Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2))
     >>> place(state, ContainerRequest.integer("c1", 3)).unwrap().after["c1"].cpus
@@ -230,6 +231,23 @@ def rebalance(
     return _plan(state, answer, one_step_per_container)
 
 
+def widen(state: HostState) -> Plan:
+    """A plan that tells every shared container of all of its pool: the widening that was put off (R7).
+
+    The empty plan when nothing is. Widening is put off under `Policy.widen` "lazy", and where one step per container
+    leaves no room for it.
+
+    >>> from cpuplace.policy import Policy
+    >>> state = HostState.empty(Topology.uniform(cores_per_l3=4), Policy(widen="lazy"))
+    >>> for request in (ContainerRequest.integer("db", 2), ContainerRequest.shared("web")):
+    ...     state = place(state, request).unwrap().after
+    >>> state = release(state, "db").after
+    >>> state["web"].cpus, widen(state).after["web"].cpus
+    (CpuSet('2-3'), CpuSet('0-3'))
+    """
+    return _plan(state, Placed(told_all(state)))
+
+
 def _budgeted(state: HostState, search_budget: int) -> HostState:
     """The state in which every decision has this budget."""
     return evolve(state, ground=state.ground.with_budget(search_budget))
@@ -242,6 +260,7 @@ def _manner(state: HostState, one_step_per_container: bool, allow_dip: bool) -> 
 def _plan(state: HostState, answer: Placed, once: bool = False, here: HostState | None = None) -> Plan:
     """The plan for `state` of what was decided in `here`: the same state with another budget."""
     after = answer.after
+    after = (in_one_step(here or state, after) or after) if once else after
     if here is not None and here is not state:
         after = state if after is here else evolve(after, ground=state.ground)
     return Plan(

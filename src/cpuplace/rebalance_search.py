@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from cpuplace.binding import memory_limit
 from cpuplace.idset import CpuSet
 from cpuplace.nodesets import Budget
-from cpuplace.ordering import ordered
+from cpuplace.ordering import in_one_step, ordered
 from cpuplace.reassign_scene import floor_holds, seated
 from cpuplace.reassign_seat import Seat
 from cpuplace.rebalance_board import BROKEN, CHANGED, MOVE, Board, Piece, lifted, number, task_of
@@ -58,7 +58,7 @@ class Goal:
         """Whether the pool keeps its floor, memory suffices for all at once, and there is a safe order of steps."""
         if not floor_holds(self.start, after) or not _memory_suffices(self.start, after):
             return False
-        return ordered(self.start, after, one_step_per_container=self.one_step) is not None
+        return (in_one_step if self.one_step else ordered)(self.start, after) is not None
 
 
 def _memory_suffices(before: HostState, after: HostState) -> bool:

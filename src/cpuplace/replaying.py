@@ -47,8 +47,10 @@ class Outcome:
         return own if isinstance(self.answer, Plan) and own in self.after.owners else None
 
 
-def replay(state: HostState, events: Iterable[Event]) -> Iterator[Outcome]:
+def replay(state: HostState, events: Iterable[Event], *, one_step_per_container: bool = False) -> Iterator[Outcome]:
     """What becomes of each event, in order, from this state on; as lazy as the events.
+
+    With `one_step_per_container` it is decided as for a runtime that takes one update each.
 
     Raises BadInput, with the event's line, for one that cannot be: CPUs the host does not have, a
     container of a restart that nobody knows.
@@ -59,7 +61,7 @@ def replay(state: HostState, events: Iterable[Event]) -> Iterator[Outcome]:
     ['2-3']
     """
     for event in events:
-        answer = _answer(state, event)
+        answer = _answer(state, event, one_step_per_container)
         outcome = Outcome(event=event, before=state, answer=answer)
         outcome = evolve(outcome, missed=tuple(_missed(outcome)))
         yield outcome
@@ -88,22 +90,22 @@ def _about(event: Event) -> str | None:
             return None
 
 
-def _answer(state: HostState, event: Event) -> Plan | Refusal:
+def _answer(state: HostState, event: Event, once: bool) -> Plan | Refusal:
     match event:
         case Start(request=request):
-            return place(state, request)
+            return place(state, request, one_step_per_container=once)
         case Release(container_id=key):
-            return release(state, key)
+            return release(state, key, one_step_per_container=once)
         case Forget(pod=pod):
-            return forget_pod(state, pod)
+            return forget_pod(state, pod, one_step_per_container=once)
         case Resize(container_id=key, count=count):
-            return resize(state, _resized(state, key, count))
+            return resize(state, _resized(state, key, count), one_step_per_container=once)
         case Hotplug():
-            return _hotplug(state, event)
+            return _hotplug(state, event, once)
         case Rebalance(max_moves=most):
-            return rebalance(state, max_moves=most)
+            return rebalance(state, max_moves=most, one_step_per_container=once)
         case _:
-            return _restart(state, event)
+            return _restart(state, event, once)
 
 
 def _resized(state: HostState, key: str, count: int) -> ContainerRequest:
@@ -114,19 +116,19 @@ def _resized(state: HostState, key: str, count: int) -> ContainerRequest:
     return evolve(request, kind=Kind.INTEGER if count else Kind.SHARED, count=count, limit=count or None)
 
 
-def _hotplug(state: HostState, event: Hotplug) -> Plan:
+def _hotplug(state: HostState, event: Hotplug, once: bool) -> Plan:
     host = state.topology
     absent = event.cpus - CpuSet(cpu.id for cpu in host.cpus)
     if absent:
         raise _bad(event, f"the host has no CPU {absent}")
     try:
         online = host.online | event.cpus if event.online else host.online - event.cpus
-        return change_topology(state, host.with_online(online))
+        return change_topology(state, host.with_online(online), one_step_per_container=once)
     except BadInput as bad:  # nothing is left
         raise _bad(event, bad.problem) from None
 
 
-def _restart(state: HostState, event: Restart) -> Plan:
+def _restart(state: HostState, event: Restart, once: bool) -> Plan:
     """From an empty state, unless the saved one survived: what runs says the rest."""
     if event.observed is None:
         runs = [
@@ -136,7 +138,7 @@ def _restart(state: HostState, event: Restart) -> Plan:
     else:
         runs = [_observed(state, event, one) for one in event.observed]
     known = state if event.kept else HostState.empty(state.topology, state.policy)
-    return synchronize(known, runs)
+    return synchronize(known, runs, one_step_per_container=once)
 
 
 def _observed(state: HostState, event: Restart, one: Seen) -> Observed:

@@ -168,6 +168,34 @@ def _told(state: HostState, taken: int) -> tuple[int, dict[str, int]]:
     return pool, {key: state.shared_mask(state.shared[key]) for key in state.hungry(pool)}
 
 
+def told_all(state: HostState) -> HostState:
+    """The state in which shared containers are told of all of the pool; the same object when they are (R7)."""
+    pool = state.pool_mask
+    if not state.shared or not pool:
+        return state
+    apart = {key: state.shared_mask(state.shared[key]) for key in state.hungry(pool)}
+    if (pool, apart) == (state.told, state.apart):
+        return state
+    return evolve(state, version=state.version + 1, told=pool, apart=apart)
+
+
+def unwidened(before: HostState, after: HostState) -> HostState:
+    """`after`, but shared containers are told of nothing that they did not have `before`: widening waits (R7).
+
+    Who keeps no CPU is told of what `after` says, since nobody has none.
+    """
+    told = before.told & after.told or after.told
+    apart = {}
+    for key in {**before.apart, **after.apart, **dict.fromkeys(after.picky)}:
+        if key in after.shared:
+            request = after.shared[key]
+            will = after.shared_mask(request)
+            mask = (before.shared_mask(request) if key in before.shared else will) & will or will
+            if mask != told & ~request.forbid.mask:
+                apart[key] = mask
+    return evolve(after, told=told, apart=apart)
+
+
 def _outside(state: HostState, pool: int) -> int:
     """What shared containers were told of and is not in the pool any more."""
     told = state.told

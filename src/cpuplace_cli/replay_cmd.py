@@ -53,7 +53,8 @@ def replay_command(
     recording = events_format.parse(_text(events), source=_name(events))
     start = _start(recording, host, policy, _name(events))
     try:
-        done = Replayed(start=start, outcomes=tuple(replay(start, recording.events)))
+        played = replay(start, recording.events, one_step_per_container=recording.one_step_per_container)
+        done = Replayed(start=start, outcomes=tuple(played))
     except BadInput as bad:
         raise BadInput(bad.problem, source=_name(events), position=bad.position, hint=bad.hint) from None
     if output == "json":

@@ -1,44 +1,16 @@
 """A policy file (YAML, TOML or JSON) to a Policy; every error names the file and, where it can be known, the line."""
 
-import json
-import re
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal
 
 from cpuplace.errors import BadInput
 from cpuplace.formats import policy as policy_format
 from cpuplace.policy import Policy
-from cpuplace_linux.yamltext import line_at, plain_value, read_documents
-
-Language = Literal["yaml", "toml", "json"]
-MAX_BYTES: Final = 1 << 20
-"""A larger policy file is refused unread."""
-
-_SUFFIXES: Final[dict[str, Language]] = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
+from cpuplace_linux.valuefile import Language, Values, parse_values, read_values
 
 
 def read_policy(path: str | Path) -> Policy:
     """The policy in this file, its language told by the suffix; raises BadInput with file and line."""
-    file = Path(path)
-    language = _SUFFIXES.get(file.suffix.lower())
-    if language is None:
-        raise BadInput("cannot tell its language", source=str(path), hint="name it .yaml, .toml or .json")
-    return parse_policy(_text(file), language, source=str(path))
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-        large = len(content) > MAX_BYTES
-        text = "" if large else content.decode("utf-8-sig")
-    except (OSError, ValueError) as error:  # a ValueError: no UTF-8, or NUL in the name
-        raise BadInput(f"cannot be read: {getattr(error, 'strerror', None) or error}", source=str(file)) from None
-    if large:
-        raise BadInput(f"more than {MAX_BYTES} bytes", source=str(file))
-    return text
+    return _policy(read_values(path))
 
 
 def parse_policy(text: str, language: Language, *, source: str = "policy") -> Policy:
@@ -47,91 +19,11 @@ def parse_policy(text: str, language: Language, *, source: str = "policy") -> Po
     >>> parse_policy("min_shared_cpus: 4", "yaml").min_shared_cpus
     4
     """
-    values, line_of = _READERS[language](text, source)
+    return _policy(parse_values(text, language, source=source))
+
+
+def _policy(values: Values) -> Policy:
     try:
-        return policy_format.parse({} if values is None else values, source=source)
+        return policy_format.parse({} if values.plain is None else values.plain, source=values.source)
     except BadInput as bad:
-        field = str(bad.position or "")
-        line = line_of(field)
-        position = f"line {line}" if line else None
-        raise BadInput(
-            f"{field}: {bad.problem}" if field else bad.problem, source=source, position=position, hint=bad.hint
-        ) from None
-
-
-_Lines = Callable[[str], int | None]
-"""The line of a dotted field path, where it is known."""
-
-
-def _read_yaml(text: str, source: str) -> tuple[Any, _Lines]:
-    documents = read_documents(text, source=source)
-    if len(documents) > 1:
-        raise documents[1].place.bad("a policy file holds one document")
-    if not documents:
-        return None, lambda _field: None
-    return plain_value(documents[0]), lambda field: line_at(documents[0], field)
-
-
-_TOML_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
-
-def _read_toml(text: str, source: str) -> tuple[Any, _Lines]:
-    try:
-        return tomllib.loads(text), lambda field: _line_of_key(text, field, "=")
-    except (ValueError, RecursionError) as error:
-        place = _TOML_PLACE.search(str(error))
-        line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else None
-        problem = _TOML_PLACE.sub("", str(error))
-        raise BadInput(f"not TOML: {problem}", source=source, position=f"line {line}" if line else None) from None
-
-
-def _read_json(text: str, source: str) -> tuple[Any, _Lines]:
-    try:
-        return json.loads(text, object_pairs_hook=_once) if text.strip() else None, lambda field: _line_of_key(
-            text, field, ":"
-        )
-    except json.JSONDecodeError as error:
-        raise BadInput(f"not JSON: {error.msg}", source=source, position=f"line {error.lineno}") from None
-    except _Twice as twice:
-        line = _line_of_key(text, twice.key, ":")
-        raise BadInput(f"key {twice.key!r} is given twice", source=source, position=f"line {line}") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"not JSON: {error}", source=source) from None
-
-
-class _Twice(Exception):  # noqa: N818
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in values:
-            raise _Twice(key)
-        values[key] = value
-    return values
-
-
-def _line_of_key(text: str, field: str, sign: str) -> int | None:
-    """The line on which the last key of a dotted path stands: each key is looked for after the one before it.
-
-    TOML and JSON readers keep no lines; a key is a word (quoted or not) before `=`, `:` or inside `[...]`.
-    """
-    at, found = 0, None
-    for key in field.split(".") if field else ():
-        word = re.escape(key)
-        pattern = re.compile(rf"""^[^#\n]*?(?<![\w-])["']?{word}["']?\s*(?:[{sign}.]|\])""", re.MULTILINE)
-        found = pattern.search(text, at)
-        if found is None:
-            break
-        at = found.end()
-    return text.count("\n", 0, at) + 1 if at else None
-
-
-_READERS: Final[dict[str, Callable[[str, str], tuple[Any, _Lines]]]] = {
-    "yaml": _read_yaml,
-    "toml": _read_toml,
-    "json": _read_json,
-}
+        raise values.located(bad) from None

@@ -13,7 +13,8 @@ from cpuplace.formats.policy import FIELDS, schema
 from cpuplace.idset import CpuSet
 from cpuplace.policy import Policy
 from cpuplace_cli.main import main
-from cpuplace_linux.policyfile import Language, parse_policy, read_policy
+from cpuplace_linux.policyfile import parse_policy, read_policy
+from cpuplace_linux.valuefile import Language
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -61,7 +62,7 @@ def test_an_empty_file_is_the_defaults(language: Language) -> None:
     ("language", "text", "expected"),
     [
         ("yaml", "a: 1\n b: 2", "f, at line 2: not YAML"),
-        ("yaml", "reserved: 0\n---\nreserved: 1", "f, at line 3: a policy file holds one document"),
+        ("yaml", "reserved: 0\n---\nreserved: 1", "f, at line 3: only one document is taken"),
         ("yaml", "reserved: 0\nreserved: 1", "f, at line 2: key 'reserved' is given twice"),
         ("yaml", "widen: now\nreservd: 0", "f, at line 2: reservd: no field 'reservd', did you mean reserved"),
         ("yaml", "wishes:\n  l3: ignore\n  numa: x", "f, at line 3: wishes.numa: "),
@@ -102,7 +103,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(BadInput, match=problem):
             read_policy(tmp_path / name)
     (tmp_path / "large.yaml").write_text("widen: now")
-    monkeypatch.setattr("cpuplace_linux.policyfile.MAX_BYTES", 4)
+    monkeypatch.setattr("cpuplace_linux.valuefile.MAX_BYTES", 4)
     with pytest.raises(BadInput, match="more than 4 bytes"):
         read_policy(tmp_path / "large.yaml")
 

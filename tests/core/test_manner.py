@@ -44,20 +44,37 @@ def test_one_step_each_is_asked_of_all_steps_together() -> None:
     assert said(cp.place(state, several[0], one_step_per_container=True).unwrap().steps) == [
         "narrow s 5", "move a 3-4", "move b 1", "grant p 0,2",
     ]  # fmt: skip
-    refusal = cp.place_all(state, several, one_step_per_container=True)  # "s" would have to win 1 and lose 3-4
-    assert isinstance(refusal, cp.NoLegalMove) and refusal.container_id == "again"
+    plan = cp.place_all(state, several, one_step_per_container=True).unwrap()  # "s" may win 1 later, so it waits
+    assert said(plan.steps) == ["release b -", "narrow s 5", "move a 3-4", "grant p 0,2", "grant again 5"]
+    assert said(cp.widen(plan.after).steps) == ["widen s 1,5", "widen again 1,5"]
+    several.append(pin("q", "5"))  # now "s" would have to win 1 and lose all that it has
+    refusal = cp.place_all(state, several, one_step_per_container=True)
+    assert isinstance(refusal, cp.NoLegalMove) and refusal.container_id == "q"
     assert isinstance(cp.place_all(state, several), cp.Plan)
 
 
+def test_widening_waits_where_one_step_each_has_no_room_for_it() -> None:
+    """The pin moves an integer container into the pool, which gets that one's former CPU in exchange."""
+    state = put(cp.Topology.uniform(cores_per_l3=6), integer("a", 2), shared("s"))
+    plan = cp.place(state, pin("p", "0"), one_step_per_container=True).unwrap()
+    assert said(plan.steps) == ["narrow s 3-5", "move a 1-2", "grant p 0"]
+    state = put(
+        cp.Topology.uniform(cores_per_l3=6), integer("a", 1), shared("s"), shared("t", forbid=cp.CpuSet([2, 5]))
+    )
+    plan = cp.place(state, pin("p", "0", exclusive=False), one_step_per_container=True).unwrap()
+    assert said(plan.steps) == ["narrow s 2-5", "narrow t 3-4", "move a 1", "grant p 0"]
+    assert cp.violations(plan.after) == ()
+    assert said(cp.widen(plan.after).steps) == ["widen s 0,2-5", "widen t 0,3-4"]
+    assert cp.widen(cp.widen(plan.after).after).is_empty
+
+
 def test_the_next_best_way_is_taken_when_the_best_needs_two_steps_for_one() -> None:
-    state = put(cp.Topology.uniform(cores_per_l3=6), integer("a", 1), shared("s", forbid=cp.CpuSet([5])))
-    request = pin("p", "0", exclusive=False)
-    assert said(cp.place(state, request).unwrap().steps) == [
-        "narrow s 2-4", "move a 1", "grant p 0", "widen s 0,2-4",
-    ]  # fmt: skip
+    a = integer("a", 2, wishes=cp.Wishes(numa="require-one"), forbid=cp.CpuSet([2, 4]))
+    state, request = put(cp.Topology.uniform(packages=2, cores_per_l3=3), a, integer("b", 2)), pin("p", "1")
+    assert said(cp.place(state, request).unwrap().steps) == ["move a 1,5", "move b 0,4", "move a 3,5", "grant p 1"]
     once = cp.place(state, request, one_step_per_container=True).unwrap()
-    assert said(once.steps) == ["move a 5", "grant p 0", "widen s 0-4"]
-    assert said(once.undo().steps) == ["narrow s 1-4", "release p -", "move a 0"]
+    assert said(once.steps) == ["move b 2,4", "move a 3,5", "grant p 1"]
+    assert said(once.undo().steps) == ["release p -", "move a 0-1", "move b 3-4"]
 
 
 def test_a_container_may_have_fewer_cpus_for_a_moment_when_that_is_allowed() -> None:
@@ -82,8 +99,12 @@ def test_what_never_refuses_takes_two_steps_where_it_must_and_says_so() -> None:
     state = put(host, integer("a", 2, wishes=one_node), integer("b", 1), shared("s"))
     less = host.with_online(host.online - cp.CpuSet([0]))
     plan = cp.change_topology(state, less, one_step_per_container=True)
-    assert said(plan.steps) == ["narrow s 5", "move a 3-4", "widen s 1,5"]
+    assert said(plan.steps) == ["narrow s 5", "move a 3-4"] and plan.notes == ()
+    assert said(cp.change_topology(state, less).steps) == ["narrow s 5", "move a 3-4", "widen s 1,5"]
+    runs = {integer("a", 1): "0-1,3", shared("s"): "0"}
+    seen = [cp.Observed(request=request, cpus=cp.CpuSet.parse(cpus)) for request, cpus in runs.items()]
+    plan = cp.synchronize(cp.HostState.empty(ROW), seen, one_step_per_container=True)
+    assert said(plan.steps) == ["move s 2", "narrow a 0", "widen s 1-3"]
     assert plan.notes == ("s: needs 2 steps, no order with one step per container is safe",)
-    assert cp.change_topology(state, less).notes == () and cp.change_topology(state, less).steps == plan.steps
     freed = cp.release(state, "a", one_step_per_container=True)
     assert said(freed.steps) == ["release a -", "widen s 0-1,3-5"] and freed.notes == ()

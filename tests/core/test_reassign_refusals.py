@@ -10,8 +10,8 @@ TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
 MOST_OF_IT = cp.CpuSet.parse("1-3,5-7")
 
 
-def put(*wanted: cp.ContainerRequest, **policy: object) -> cp.HostState:
-    state = cp.HostState.empty(TINY, cp.Policy(**policy))  # type: ignore[arg-type]
+def put(*wanted: cp.ContainerRequest, host: cp.Topology = TINY, **policy: object) -> cp.HostState:
+    state = cp.HostState.empty(host, cp.Policy(**policy))  # type: ignore[arg-type]
     for request in wanted:
         state = cp.apply(state, cp.place(state, request).unwrap())
     return state
@@ -50,6 +50,20 @@ def test_two_without_room_are_named_together() -> None:
     refusal = clear(put(*two), pin("4"))
     assert isinstance(refusal, cp.Impossible) and refusal.holders == ("b", "a")
     assert refusal.sentence.endswith("no room for b (1 CPU, forbids 1-3,5-7), a (1 CPU, forbids 1-3,5-7)")
+
+
+def test_nobody_is_named_who_makes_no_difference_to_memory() -> None:
+    """Of two nodes each holds one of two who bind 60; whoever makes way on the one finds no memory on the other."""
+    host = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2, memory_per_node=100)
+    homes = [
+        cp.ContainerRequest.integer("a", 1, memory_bytes=60),
+        cp.ContainerRequest.integer("stays", 1, memory_bytes=60, wishes=cp.Wishes(move="never")),
+        cp.ContainerRequest.integer("b", 1),
+    ]
+    state = put(*homes, host=host, memory_scope="exclusive", min_shared_cpus=0)
+    assert [str(state[key].cpus) for key in ("a", "stays", "b")] == ["0", "2", "4"]
+    refusal = clear(state, pin("0-1,4-5"))
+    assert isinstance(refusal, cp.Impossible) and refusal.holders == ("a",)
 
 
 def test_too_small_a_pool_says_how_much_would_do() -> None:

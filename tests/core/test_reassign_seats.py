@@ -1,7 +1,10 @@
 """What a container holds after it made way: siblings, memory nodes, the CPUs of its creation."""
 
+import pytest
+
 import cpuplace as cp
 from cpuplace.reassign import Cleared, clear
+from cpuplace.topology import CoreKind, CpuRow
 
 TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
 ONE_NODE = cp.Wishes(numa="require-one")
@@ -89,6 +92,35 @@ def test_one_l3_group_stays_one() -> None:
         wishes = cp.Wishes(l3="require-one")
         state = cp.apply(state, cp.place(state, cp.ContainerRequest.integer("a", 2, wishes=wishes)).unwrap())
         assert str(seat(state, "0").cpus) == goes
+
+
+@pytest.mark.parametrize(
+    ("wished", "kinds", "goes"),
+    [("efficiency", "E.E", "2"), ("performance", "PEEPE", "3"), ("efficiency", "EPPEP", "3")],
+)
+def test_who_loses_a_cpu_finds_another_of_the_kind_it_wishes(wished: str, kinds: str, goes: str) -> None:
+    words: dict[str, CoreKind | None] = {"P": "performance", "E": "efficiency", ".": None}
+    host = cp.Topology.from_rows([CpuRow(cpu, cpu, 0, 0, 0, kind=words[kind]) for cpu, kind in enumerate(kinds)])
+    state = cp.HostState.empty(host)
+    request = cp.ContainerRequest.integer("a", 1, wishes=cp.Wishes(core_kind=wished))
+    state = cp.apply(state, cp.place(state, request).unwrap())
+    assert str(seat(state, "0").cpus) == goes
+
+
+def test_where_whole_cores_do_not_add_up_what_is_kept_may_lie_in_two_nodes() -> None:
+    """To take a core of 4 threads a container gives up one of 2 besides the lost one: one that saves an L3 group."""
+    cores = {0: ("0-1", 0, 0), 1: ("10-11", 1, 1), 2: ("20-21", 2, 1), 3: ("30-31", 1, 1), 4: ("40-43", 0, 0)}
+    rows = [CpuRow(cpu, core, l3, node, 0) for core, (cpus, l3, node) in cores.items() for cpu in cp.CpuSet.parse(cpus)]
+    state = cp.HostState.empty(cp.Topology.from_rows(rows), cp.Policy(min_shared_cpus=0))
+    wishes = cp.Wishes(numa="require-fewest", cores="require-full")
+    for request in (
+        cp.ContainerRequest.pinned("big", cp.CpuSet.parse("40-43"), exclusive=True),
+        cp.ContainerRequest.integer("a", 8, wishes=wishes),
+    ):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    state = cp.apply(state, cp.release(state, "big"))
+    assert str(state["a"].cpus) == "0-1,10-11,20-21,30-31"
+    assert str(seat(state, "30").cpus) == "0-1,10-11,40-43"
 
 
 def test_with_more_budget_an_answer_is_found_and_then_proved() -> None:

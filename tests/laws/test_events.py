@@ -24,6 +24,7 @@ recordings = st.builds(
     events=st.lists(events(), max_size=4).map(tuple),
     host=st.none() | st.just("vm-2cpu") | hosts(),
     policy=st.none() | st.just(cp.Policy(min_shared_cpus=2)),
+    one_step_per_container=st.booleans(),
     source=words,
     why=words,
 )
@@ -58,22 +59,24 @@ def played(draw: st.DrawFn) -> tuple[cp.HostState, list[Event]]:
     return cp.HostState.empty(host, draw(policies(host))), known
 
 
-@given(played())
-def test_a_replay_is_what_the_planner_does(world: tuple[cp.HostState, list[Event]]) -> None:
+@given(played(), st.booleans())
+def test_a_replay_is_what_the_planner_does(world: tuple[cp.HostState, list[Event]], once: bool) -> None:
     start, happened = world
     outcomes = []
     try:
-        for one in replay(start, happened):
+        for one in replay(start, happened, one_step_per_container=once):
             outcomes.append(one)
     except cp.BadInput as bad:
         assert isinstance(happened[len(outcomes)], Hotplug), bad
     assert [one.missed for one in outcomes] == [()] * len(outcomes)  # promises hold after each
     assert all(one.after == other.before for one, other in pairwise(outcomes))
     for one in outcomes:
+        assert isinstance(one.answer, cp.Refusal) or one.answer.one_step_per_container == once
         assert set(one.moved) <= set(one.before.owners) & set(one.after.owners)
         match one.event:
             case Start(request=request):
-                assert one.answer == cp.place(one.before, request) or not isinstance(one.answer, cp.Refusal)
+                again = cp.place(one.before, request, one_step_per_container=once)
+                assert one.answer == again or not isinstance(one.answer, cp.Refusal)
                 assert one.granted in (None, request.container_id)
             case Release(container_id=key):
                 assert key not in one.after

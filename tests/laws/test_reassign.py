@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
-from cpuplace.ordering import Manner, ordered
+from cpuplace.ordering import Manner, in_one_step, ordered
 from cpuplace.preference import elements
 from cpuplace.reassign import Cleared, clear
 from cpuplace.reassign_match import assign
@@ -159,7 +159,7 @@ class Exhaustive:
             return False
         if pool - left and any(not left - set(request.forbid) for request in self.state.shared.values()):
             return False
-        return ordered(self.state, after, one_step_per_container=self.once) is not None
+        return (in_one_step if self.once else ordered)(self.state, after) is not None
 
     def has_room(self, holders: tuple[str, ...]) -> bool:
         """Whether some containers have seats apart on the host without the others that could move."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import cpuplace as cp
 from cpuplace.binding import bound_nodes
-from cpuplace.ordering import ordered
+from cpuplace.ordering import in_one_step, ordered
 from cpuplace.preference import elements
 from cpuplace.rebalance_sum import COUNTED, tuple_sum
 from cpuplace.resolving import resolve
@@ -162,7 +162,7 @@ class Exhaustive:
             return False
         if pool - left and any(not left - set(request.forbid) for request in self.state.shared.values()):
             return False
-        return ordered(self.state, after, one_step_per_container=self.one_step) is not None
+        return (in_one_step if self.one_step else ordered)(self.state, after) is not None
 
     def least(self, most: int) -> tuple[object, ...]:
         """(sum, moves, CPUs changed, who, CPUs) of the best way, or of staying."""

@@ -36,16 +36,20 @@ from cpuplace.topology import Topology
 
 _PINS: Final = (Kind.PINNED, Kind.PINNED_SHARED)
 _COMMON: Final = ("event", "at", "expect")
-_HEAD: Final = ("schema", "host", "policy", "source", "why")
+_HEAD: Final = ("schema", "host", "policy", "one_step_per_container", "source", "why")
 
 
 @frozen(slots=True, kw_only=True)
 class Recording:
-    """A whole file: `host` is a word for `--host`, or the host itself; None where the first line does not say."""
+    """A whole file: `host` is a word for `--host`, or the host itself; None where the first line does not say.
+
+    `one_step_per_container`: it was decided for a runtime that takes one update each.
+    """
 
     events: tuple[Event, ...]
     host: str | Topology | None = None
     policy: Policy | None = None
+    one_step_per_container: bool = False
     source: str = ""
     why: str = ""
 
@@ -74,6 +78,7 @@ def parse(text: str, *, source: str = "events") -> Recording:
         events=events,
         host=head.maybe("host", _host, None),
         policy=head.maybe("policy", _policy, None),
+        one_step_per_container=head.maybe("one_step_per_container", Field.flag, False),
         source=head.maybe("source", read_text, ""),
         why=head.maybe("why", read_text, ""),
     )
@@ -225,6 +230,7 @@ def render(recording: Recording) -> str:
     head = {"schema": VERSION} | nonempty(
         host=cpuplace_json.to_dict(host) if isinstance(host, Topology) else host,
         policy=None if recording.policy is None else policy_format.render(recording.policy),
+        one_step_per_container=recording.one_step_per_container,
         source=recording.source,
         why=recording.why,
     )

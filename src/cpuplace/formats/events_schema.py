@@ -55,6 +55,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
                 "policy": {
                     key: value for key, value in policy_format.schema().items() if key not in ("$schema", "title")
                 },
+                "one_step_per_container": {"type": "boolean"},
                 "source": {"type": "string"},
                 "why": {"type": "string"},
             },

@@ -1,0 +1,161 @@
+"""Logs: one line a decision, written by a thread of their own so that no reader of them can hold up an answer.
+
+Lines are kept until `open`, which is when structlog is imported: after registration. They go to standard error, or,
+where that leads nowhere (a runtime starts its plugins so), to the system's log as `cpuplace-nri`.
+"""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, TextIO
+
+from cpuplace_nri.decision import Decision
+
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: Final[Mapping[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+KEPT: Final = 10_000
+"""More lines than this that wait to be written are dropped, and counted."""
+
+_SYSLOG: Final = "/dev/log"
+_PRIORITIES: Final[Mapping[str, int]] = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+_DAEMON: Final = 3 << 3
+_GOODBYE: Final = 1.0  # seconds that the last lines may take
+
+Line = dict[str, Any]
+Sink = Callable[[str, Level], None]
+
+
+class Log:
+    """What the plugin says; `dropped` hears of every line that is lost.
+
+    >>> log = Log(level="warning")
+    >>> log.say("info", "nobody reads this")
+    >>> log.waiting
+    0
+    """
+
+    def __init__(self, *, level: Level = "info", dropped: Callable[[], None] = lambda: None) -> None:
+        self.level: Level = level
+        self.format = "keyvalue"
+        self._dropped = dropped
+        self._lines: deque[tuple[Level, Line]] = deque()
+        self._some = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many lines are not written yet."""
+        return len(self._lines)
+
+    def say(self, level: Level, event: str, **fields: object) -> None:
+        """Have a line written, with the fields that are not None or empty; never waits, never raises."""
+        if LEVELS[level] < LEVELS[self.level]:
+            return
+        if len(self._lines) >= KEPT:
+            self._dropped()
+            return
+        at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        said = {name: value for name, value in fields.items() if value not in (None, "", ())}
+        self._lines.append((level, {"timestamp": at, "level": level, "event": event} | said))
+        self._some.set()
+
+    def decided(self, decision: Decision) -> None:
+        """One line: what was asked, what became of it, by which rule and why."""
+        refused = decision.refusal
+        self.say(
+            "info" if refused is None else "warning",
+            decision.kind if refused is None else f"{decision.kind} refused",
+            container=decision.name or decision.container_id,
+            id=decision.container_id[:12],
+            cpus=None if decision.cpus is None else str(decision.cpus),
+            mems=None if decision.mems is None else str(decision.mems),
+            rule=decision.rule if refused is None else refused.rule,
+            reason=decision.reason if refused is None else f"{refused.sentence} ({refused.kind})",
+            moved=", ".join(decision.moves),
+            ms=round(decision.seconds * 1000, 3),
+        )
+
+    def configure(self, level: Level, form: str) -> None:
+        """From the next line on this level and this format."""
+        self.level, self.format = level, form
+
+    def open(self, sink: Sink | None = None) -> None:
+        """Begin to write, on a thread; what was said before is written first."""
+        self._thread = threading.Thread(target=self._write, args=(sink or find_sink(),), name="log", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left, for at most a second."""
+        self._closing = True
+        self._some.set()
+        if self._thread is not None:
+            self._thread.join(_GOODBYE)
+
+    def _write(self, sink: Sink) -> None:
+        while True:
+            self._some.wait()
+            self._some.clear()
+            while self._lines:
+                level, line = self._lines.popleft()
+                sink(rendered(line, self.format), level)
+            if self._closing:
+                return
+
+
+def rendered(line: Line, form: str) -> str:
+    """One line of text: key=value pairs, or a JSON object; what a terminal could take for a command is escaped.
+
+    >>> rendered({"event": "place", "cpus": "0-1", "reason": "two words"}, "keyvalue")
+    'event=place cpus=0-1 reason="two words"'
+    """
+    from structlog.processors import JSONRenderer, LogfmtRenderer
+
+    safe = {name: _safe(value) for name, value in line.items()}
+    renderer = JSONRenderer(ensure_ascii=False) if form == "json" else LogfmtRenderer(bool_as_flag=False)
+    text = renderer(None, "", safe)
+    return text if isinstance(text, str) else text.decode()
+
+
+def _safe(value: object) -> object:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in value)
+
+
+def find_sink() -> Sink:
+    """Standard error, or the system's log where standard error is /dev/null or closed."""
+    if _leads_nowhere(sys.stderr) and os.path.exists(_SYSLOG):  # noqa: PTH110 - a socket, looked at once
+        return _to_system
+    return _to_stderr
+
+
+def _leads_nowhere(stream: TextIO | None) -> bool:
+    try:
+        return stream is None or os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+
+
+def _to_stderr(text: str, _level: Level) -> None:
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass  # nobody is there to tell
+
+
+def _to_system(text: str, level: Level) -> None:
+    message = f"<{_DAEMON | _PRIORITIES[level]}>cpuplace-nri[{os.getpid()}]: {text}".encode(errors="replace")
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as system:
+            system.settimeout(_GOODBYE)
+            system.connect(_SYSLOG)
+            system.send(message)
+    except OSError:
+        pass  # no more than it would be with /dev/null
