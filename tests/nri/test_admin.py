@@ -45,7 +45,8 @@ class Running:
     def do(self, action: Callable[[], None]) -> None:
         """Have something done on the loop, and wait for it."""
         done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (action(), done.set()))
+        self.loop.call_soon_threadsafe(action)
+        self.loop.call_soon_threadsafe(done.set)
         assert done.wait(30)
 
     def decide(self, decision: Decision) -> None:
@@ -177,9 +178,12 @@ def test_a_reader_that_is_too_slow_is_told_so(plugin: Running, monkeypatch: pyte
     monkeypatch.setattr(watching, "QUEUED", 2)
     answers = ask_many(plugin.path, "events")
     next(answers)
-    plugin.do(
-        lambda: [plugin.watch.decided(Decision(kind="place", container_id=str(one))) for one in range(4)] and None
-    )
+
+    def hurry() -> None:
+        for number in range(4):
+            plugin.watch.decided(Decision(kind="place", container_id=str(number)))
+
+    plugin.do(hurry)
     with pytest.raises(NotAnswered, match="decisions are missing"):
         list(answers)
     assert plugin.watch.tally.counted("recordings_cut") == 1
@@ -275,7 +279,7 @@ def test_a_socket_that_was_left_is_replaced_and_one_that_cannot_be_made_is_said(
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(cp.BadInput, match="the admin socket cannot be made"):
-            asyncio.run(Admin(lambda _request: {}).serve(path))  # type: ignore[arg-type]
+            asyncio.run(Admin(lambda _request: {}).serve(path))
 
 
 def test_another_program_listens_there(tmp_path: Path) -> None:
