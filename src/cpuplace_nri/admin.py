@@ -49,8 +49,8 @@ class Admin:
                 await _send(writer, {"error": f"{MOST} clients are connected already"})
             else:
                 await self._talk(reader, writer)
-        except (TimeoutError, OSError, EOFError):
-            pass  # gone, or too slow
+        except (TimeoutError, OSError, EOFError, asyncio.CancelledError):
+            pass  # gone, too slow, or the plugin ends (asyncio 3.11 reports a cancelled client as a bug)
         finally:
             self._open -= 1
             writer.close()

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from cpuplace import BadInput, CpuplaceError
@@ -27,7 +28,8 @@ def ask(path: str, cmd: str, **fields: Any) -> Answer:
 def ask_many(path: str, cmd: str, **fields: Any) -> Iterator[Answer]:
     """The answers to one request as they come, until the plugin ends; raises as `ask` does."""
     with _connected(path) as client, client.makefile("rb") as lines:
-        client.sendall(json.dumps({"cmd": cmd, **fields}).encode() + b"\n")
+        with suppress(ConnectionError):  # hung up already, perhaps with a word of why
+            client.sendall(json.dumps({"cmd": cmd, **fields}).encode() + b"\n")
         try:
             for line in lines:
                 client.settimeout(None)

@@ -71,8 +71,8 @@ class Health:
             if self._open <= MOST:
                 async with asyncio.timeout(PATIENCE):
                     await self._talk(reader, writer)
-        except (TimeoutError, OSError, EOFError, asyncio.LimitOverrunError):
-            pass  # gone, slow, or not speaking HTTP
+        except (TimeoutError, OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass  # gone, slow, not speaking HTTP, or the plugin ends (asyncio 3.11 reports a cancelled client as a bug)
         finally:
             self._open -= 1
             writer.close()

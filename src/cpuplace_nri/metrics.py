@@ -32,7 +32,7 @@ GAUGES: Final[dict[str, str]] = {
 """Gauge -> its meaning."""
 
 
-@frozen(slots=True)
+@frozen(slots=True, eq=False)
 class Metrics:
     """What `/metrics` says: of this tally, this node (None = not known yet), and whether it is connected."""
 
