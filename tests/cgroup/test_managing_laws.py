@@ -19,6 +19,7 @@ from cpuplace.request import Kind
 from cpuplace_cgroup import CgroupBackend, statedir
 from cpuplace_cgroup.managing import ManagedHost, Running, Session
 from cpuplace_cgroup.statedir import StateDir
+from cpuplace_cgroup.statefile import parse
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=3, threads_per_core=2)
 EXCLUSIVE = (Kind.INTEGER, Kind.PINNED)
@@ -176,7 +177,7 @@ class Commands(RuleBasedStateMachine):
 
 @pytest.mark.hypothesis
 def test_whatever_happens_the_next_command_finds_all_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command reads the state; what one text says is worked out once. The power stays on, so nothing is synced."""
-    monkeypatch.setattr(statedir, "parse", lru_cache(64)(statedir.parse))
+    """Every command reads the state: what one text says is worked out once. The power stays on: nothing is synced."""
+    monkeypatch.setattr(statedir, "parse", lru_cache(64)(parse))
     monkeypatch.setattr(os, "fsync", lambda _: None)
     run_state_machine_as_test(Commands, settings=settings())
