@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cpuplace
+from length import FILES
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = (
@@ -84,6 +85,10 @@ def test_no_file_names_a_place_that_only_one_machine_has(trace: str) -> None:
 def test_changelog_tells_of_this_version() -> None:
     version = tomllib.loads(readable(ROOT / "pyproject.toml"))["project"]["version"]
     assert re.search(rf"^## {re.escape(version)}\b", readable(ROOT / "CHANGELOG.md"), re.MULTILINE)
+
+
+def test_what_a_long_run_draws_is_about_files_with_laws() -> None:
+    assert [name for name in FILES if "from hypothesis" not in (ROOT / name).read_text(encoding="utf-8")] == []
 
 
 def documentable() -> Iterator[tuple[str, object]]:

@@ -69,13 +69,15 @@ class Said:
 NOTHING_SAID: Final = Said()
 
 
-def sort_annotations(annotations: Mapping[str, str], containers: Iterable[str]) -> Sheet:
+def sort_annotations(annotations: Mapping[str, str], containers: Iterable[str] | None) -> Sheet:
     """The keys that are ours, sorted by whom they concern; raises BadInput (source: the key) for an unknown one.
+
+    `containers` None = they are not all known, so that any name may be right.
 
     >>> sort_annotations({"numa.cpuplace.dev/db": "0", "example.com/x": "y"}, ["db"]).entries("db", "numa")
     [Entry(key='numa.cpuplace.dev/db', value='0')]
     """
-    names = tuple(containers)
+    names = None if containers is None else tuple(containers)
     pod: dict[str, list[Entry]] = {}
     own: dict[str, dict[str, list[Entry]]] = {}
     for key in sorted(annotations):
@@ -158,8 +160,8 @@ def _what(word: str, key: str) -> str:
     return what
 
 
-def _container(name: str, key: str, names: Sequence[str]) -> str:
-    if name not in names:
+def _container(name: str, key: str, names: Sequence[str] | None) -> str:
+    if names is not None and name not in names:
         near = nearest(name, names)
         raise BadInput(
             f"the pod has no container {name!r}" + (f", did you mean {near}" if near else ""),

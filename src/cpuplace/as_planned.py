@@ -41,7 +41,8 @@ def as_planned(state: HostState, wanted: Iterable[Observed]) -> Plan | Refusal:
             nodes = f"memory nodes {one.mems or 'none'}, the policy here to {after[key].mems or 'none'}"
             sentence = f"the plan binds it to {nodes}: plan again"
             return BadPin(container_id=key, rule="R12", sentence=sentence, cpus=one.cpus, wrong=NO_CPUS)
-    return Plan(before=state, after=after)
+    nobody_came = (after.owners, after.shared) == (state.owners, state.shared)
+    return Plan(before=state, after=state if nobody_came else after)  # who waits to be widened then waits on (R7)
 
 
 def _refused(state: HostState, one: Observed) -> Refusal:

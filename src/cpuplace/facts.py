@@ -44,6 +44,7 @@ class ContainerFacts:
 class PodFacts:
     """One pod; `guaranteed` None = compute it from the numbers, else what the runtime's cgroup parent says.
 
+    `complete` False = there may be more containers than these: a runtime shows them one by one as they are created.
     The four numbers are the pod-level resources (KEP-2837), None where the pod has none.
     """
 
@@ -53,6 +54,7 @@ class PodFacts:
     namespace: str = "default"
     annotations: Mapping[str, str] = field(factory=dict, hash=False)
     guaranteed: bool | None = None
+    complete: bool = True
     cpu_request: int | None = None
     cpu_limit: int | None = None
     memory_request: int | None = None

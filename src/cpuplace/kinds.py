@@ -88,7 +88,8 @@ def read_pod(pod: PodFacts, policy: Policy) -> tuple[ContainerRequest | Refusal,
     if pod.namespace in policy.unmanaged_namespaces:
         return tuple(_request(pod, _alone(one), policy) for one in ordered)
     try:
-        sheet = sort_annotations(pod.annotations, [one.name for one in pod.containers])
+        names = [one.name for one in pod.containers] if pod.complete else None
+        sheet = sort_annotations(pod.annotations, names)
     except BadInput as bad:
         return tuple(_unread(pod, one, bad, policy) for one in ordered)
     return tuple(_read_container(pod, sheet, one, policy) for one in ordered)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from cpuplace_nri.abilities import Abilities
 from cpuplace_nri.proto import nri_pb2 as nri
 
 
@@ -11,6 +12,7 @@ class RuntimeLink(Protocol):
     """The runtime as a plugin may ask it, for as long as one connection lasts."""
 
     closed: asyncio.Event
+    abilities: Abilities  # what the runtime can do; known when `configure` is called
 
     async def update_containers(self, updates: Iterable[nri.ContainerUpdate]) -> tuple[nri.ContainerUpdate, ...]:
         """Those that failed, as far as the runtime tells; TtrpcError when it refuses or the link ends meanwhile.

@@ -1,21 +1,25 @@
 """One command after another on an imitated kernel: killed ones, lost states, strangers, CPUs that go. Whatever happens,
 nobody is given a CPU that somebody else has, and the state that is kept says what the kernel does."""
 
+import os
 import shutil
 import tempfile
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 import cpuplace as cp
 from cgroup.fake import MOUNT, FakeKernel
 from cpuplace.request import Kind
-from cpuplace_cgroup import CgroupBackend
+from cpuplace_cgroup import CgroupBackend, statedir
 from cpuplace_cgroup.managing import ManagedHost, Running, Session
 from cpuplace_cgroup.statedir import StateDir
+from cpuplace_cgroup.statefile import parse
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=3, threads_per_core=2)
 EXCLUSIVE = (Kind.INTEGER, Kind.PINNED)
@@ -171,4 +175,9 @@ class Commands(RuleBasedStateMachine):
         assert empty == set()
 
 
-TestCommands = Commands.TestCase
+@pytest.mark.hypothesis
+def test_whatever_happens_the_next_command_finds_all_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command reads the state: what one text says is worked out once. The power stays on: nothing is synced."""
+    monkeypatch.setattr(statedir, "parse", lru_cache(64)(parse))
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    run_state_machine_as_test(Commands, settings=settings())

@@ -40,6 +40,18 @@ def test_what_is_there_already_is_the_empty_plan(state: cp.HostState) -> None:
     assert answer.is_empty
 
 
+def test_what_waits_to_be_widened_goes_on_waiting_when_nobody_comes() -> None:
+    state = cp.HostState.empty(HOST, cp.Policy(widen="lazy"))
+    for request in (cp.ContainerRequest.integer("db", 2), cp.ContainerRequest.shared("web")):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    state = cp.apply(state, cp.release(state, "db"))
+    assert state["web"].cpus != state.pool
+    answer = as_planned(state, held_in(state))
+    assert isinstance(answer, cp.Plan) and answer.is_empty
+    joined = as_planned(state, [integer("new", "2,10")]).unwrap()
+    assert joined.after["web"].cpus == joined.after.pool
+
+
 @given(states(), states())
 def test_nobody_who_is_there_moves(state: cp.HostState, other: cp.HostState) -> None:
     new = [

@@ -312,6 +312,13 @@ def test_a_bad_key_of_one_container_refuses_that_one_only() -> None:
     assert isinstance(bad, BadAnnotation)
 
 
+def test_keys_of_containers_that_are_not_known_yet_wait_for_them() -> None:
+    annotations = {"cores.cpuplace.dev/later": "0-1", "cpuplace.dev/forbid": "3"}
+    [one] = read(pod(container(), annotations=annotations, complete=False))
+    assert one.forbid == CpuSet([3])
+    assert refusal(annotations).annotation == "cores.cpuplace.dev/later"
+
+
 def test_what_others_set_is_kept_whatever_the_annotations_say() -> None:
     facts = pod(container(cpuset=CpuSet([5])), container("b"), annotations={"cpuplace.dev/typo": "x"})
     alone, refused = read_pod(facts, DEFAULT)

@@ -98,7 +98,7 @@ def test_one_l3_group_stays_one() -> None:
     ("wished", "kinds", "goes"),
     [("efficiency", "E.E", "2"), ("performance", "PEEPE", "3"), ("efficiency", "EPPEP", "3")],
 )
-def test_who_loses_a_cpu_finds_another_of_the_kind_it_wishes(wished: str, kinds: str, goes: str) -> None:
+def test_who_loses_a_cpu_finds_another_of_the_kind_it_wishes(wished: CoreKind, kinds: str, goes: str) -> None:
     words: dict[str, CoreKind | None] = {"P": "performance", "E": "efficiency", ".": None}
     host = cp.Topology.from_rows([CpuRow(cpu, cpu, 0, 0, 0, kind=words[kind]) for cpu, kind in enumerate(kinds)])
     state = cp.HostState.empty(host)

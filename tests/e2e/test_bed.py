@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.bed import __main__ as bed_main
-from e2e.bed import apt, guest, kernel, machine, qemu, runtimes, several, vm
+from e2e.bed import apt, guest, here, kernel, machine, qemu, runtimes, several, vm
 from e2e.bed.beds import BEDS, Bed
 from e2e.bed.guest import Job
 from e2e.bed.kernel import Kernel
@@ -185,6 +185,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     monkeypatch.setattr(vm, "run", run)
     monkeypatch.setattr(machine, "ready", lambda: None)
     monkeypatch.setattr(bed_main, "prepared", lambda: Kernel(Path("kernel")))
+    monkeypatch.setattr(runtimes, "prepared", lambda: None)
     return left
 
 
@@ -207,8 +208,9 @@ def test_a_vm_that_dies_gets_one_more_try(
     assert len(outcomes) == left
 
 
+@pytest.mark.parametrize(("beside", "status"), [(0, 3), (5, 5)])
 def test_all_run_and_the_first_failure_is_the_status(
-    outcomes: list[int | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    beside: int, status: int, outcomes: list[int | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[tuple[str, list[str]]] = []
 
@@ -217,11 +219,18 @@ def test_all_run_and_the_first_failure_is_the_status(
         return {"big128": 3, "cxl": 4}.get(name, 0)
 
     monkeypatch.setattr(several, "one", one)
-    assert bed_main.main(["--tree", str(tmp_path), "--write", "--", "true", "--tree"]) == 3
+    monkeypatch.setattr(here, "run", lambda tree, python, command: beside)
+    assert bed_main.main(["--tree", str(tmp_path), "--write", "--", "true", "--tree"]) == status
     assert sorted(name for name, _ in asked) == sorted(BEDS)
     for name, words in asked:
         again = bed_main.arguments([name, *words])
         assert (again.tree, again.write, again.command) == (tmp_path, True, ["true", "--tree"])
+
+
+@pytest.mark.parametrize("status", [0, 4])
+def test_the_command_runs_here_in_the_tree_with_its_interpreter_first(status: int, tmp_path: Path) -> None:
+    script = f'test "$PWD,$CPUPLACE_CONTAINERD,${{PATH%%:*}}" = "{tmp_path},1,{tmp_path}/bin" && exit {status}; exit 9'
+    assert here.run(tmp_path, tmp_path / "bin" / "python", ["sh", "-c", script]) == status
 
 
 def test_an_unknown_machine_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,11 +240,16 @@ def test_an_unknown_machine_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no machine is called 'three-socket'" in capsys.readouterr().err
 
 
-def test_the_biggest_machine_is_for_reading_only(tmp_path: Path) -> None:
-    for name in ("every", "small", "cxl", "big128"):
+def test_the_biggest_machine_is_for_reading_only_and_one_is_apart(tmp_path: Path) -> None:
+    own = ("cxl", "big128", "containerd")
+    for name in ("every", "small", *own):
         (tmp_path / "tests/e2e/vm" / name).mkdir(parents=True)
-    folders = {name: [Path(folder).name for folder in BEDS[name].folders(tmp_path)] for name in ("cxl", "big128")}
-    assert folders == {"cxl": ["every", "small", "cxl"], "big128": ["every", "big128"]}
+    folders = {name: [Path(folder).name for folder in BEDS[name].folders(tmp_path)] for name in own}
+    assert folders == {
+        "cxl": ["every", "small", "cxl"],
+        "big128": ["every", "big128"],
+        "containerd": ["containerd"],
+    }
 
 
 @pytest.mark.parametrize(("load", "share"), [(0.0, 1), (2.0, 1), (4.0, 0.5), (600.0, 1 / 3)])

@@ -13,9 +13,10 @@ from cpuplace.reassign import Cleared, clear
 from cpuplace.state import Assignment
 from laws.reassign_program import TURNS, WISHES, Clearing
 from laws.test_reassign import Exhaustive
+from length import SEEDS
 
 pytestmark = pytest.mark.hypothesis  # so that `nox -s laws` runs these with more seeds
-MORE = settings().max_examples // 50 if settings().max_examples > 1000 else 0
+MORE = SEEDS if settings.get_current_profile_name() == "laws" else 0
 """How many seeds more a long run tries of every scene."""
 
 

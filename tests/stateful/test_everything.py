@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 import cpuplace as cp
 from cpuplace.formats import state as state_format
 from laws.strategies import hosts
+from length import STEPS
 from stateful.naive import Naive, sure
 from stateful.running import Running, undone
 
@@ -388,8 +389,6 @@ class Everything(RuleBasedStateMachine):
 
 
 PARTS = 4
-STEPS = {"ci": 2_000, "laws": 200_000}
-"""How many steps a run has at least, by the profile of hypothesis; counted, not hoped for."""
 SHORTEST = 25
 """Fewer steps than a sequence has on average, some 35 of at most 50."""
 

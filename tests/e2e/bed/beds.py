@@ -31,6 +31,8 @@ class Bed:
     """MiB of each node."""
     devices: bool = False
     """Whether there are devices: an NVMe and a virtio disk on node 1, two network cards on node 0."""
+    apart: bool = False
+    """Whether only the tests of its own folder run in it."""
     timeout: int
     """Seconds after which the VM is taken for dead, on a quiet host; a crowded one has more patience, see `vm`."""
 
@@ -41,7 +43,7 @@ class Bed:
 
     def folders(self, tree: Path) -> list[str]:
         """The folders of its tests, from the root of a checkout: shared ones, and its own."""
-        shared = ("every",) if self.cpus > SMALL else ("every", "small")
+        shared = () if self.apart else ("every",) if self.cpus > SMALL else ("every", "small")
         ours = [f"tests/e2e/vm/{name}" for name in (*shared, self.name.replace("-", "_"))]
         return [folder for folder in ours if (tree / folder).is_dir()]
 
@@ -76,6 +78,16 @@ BEDS: Final = {
             distances=square(2, 1, 21, 21),
             memory=768,
             devices=True,
+            timeout=900,
+        ),
+        Bed(
+            name="containerd",
+            sockets=2,
+            cores=4,
+            threads=2,
+            distances=square(2, 1, 21, 21),
+            memory=768,
+            apart=True,
             timeout=900,
         ),
         Bed(name="big128", sockets=8, cores=8, threads=2, distances=square(8, 4, 12, 32), memory=256, timeout=900),

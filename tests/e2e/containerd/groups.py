@@ -1,7 +1,10 @@
 """What the kernel says of a container: its control group, version 1 or 2, and its process."""
 
+import contextlib
 import os
 import re
+import signal
+import time
 from pathlib import Path
 from typing import Final
 
@@ -72,9 +75,21 @@ def field(status: str, name: str) -> str:
 
 
 def remove(parent: str) -> None:
-    """The folders of a parent and of all below it, in every hierarchy; none may have a process left."""
+    """The folders of a parent and of all below it, in every hierarchy, gone; so are processes that were left there."""
     for root in ROOT.iterdir() if V1 else (ROOT,):
         top = root / parent.strip("/")
         if top.is_dir():
             for folder, _, _ in os.walk(top, topdown=False):
+                empty(Path(folder))
                 Path(folder).rmdir()
+
+
+def empty(folder: Path) -> None:
+    """End the processes of a group, none where all went well; raises AssertionError when they do not go."""
+    end = time.monotonic() + 30
+    while pids := (folder / "cgroup.procs").read_text().split():
+        assert time.monotonic() < end, f"{folder} keeps {pids}"
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.05)

@@ -86,12 +86,13 @@ class Kubelet:
         cpus: float | None = None,
         annotations: Mapping[str, str] | None = None,
         command: Sequence[str] = ("/bin/sleep", "1000000"),
+        image: str = BUSYBOX,
         attempt: int = 0,
     ) -> Container:
         """A new container, with this limit when one is given; raises CriError when the runtime refuses."""
         config = {
             "metadata": {"name": name, "attempt": attempt},
-            "image": {"image": BUSYBOX},
+            "image": {"image": image},
             "command": list(command),
             "annotations": dict(annotations or {}),
             "labels": {"io.kubernetes.container.name": name, "io.kubernetes.pod.name": pod.name},
