@@ -157,7 +157,7 @@ def calls_of(plugin: PluginService) -> dict[str, Handler]:
     return {
         method.name: _handler(
             cast(_Call, getattr(plugin, snake_case(method.name))),
-            cast(type[Message], GetMessageClass(method.input_type)),
+            GetMessageClass(method.input_type),
         )
         for method in _PLUGIN.methods
     }
