@@ -12,11 +12,10 @@ from cpuplace.policy import Policy
 NRI_SOCKET: Final = "/var/run/nri/nri.sock"
 RUN: Final = "/run/cpuplace"
 ADMIN_SOCKET: Final = f"{RUN}/nri.sock"
-LOCK: Final = f"{RUN}/nri.lock"
 PORT: Final = 9464
 """The port of metrics and health checks in the manifests of deploy/, where nothing else is said."""
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _MOST_DELAY: Final = 600_000
 _MOST_INDEX: Final = 99
 
@@ -84,7 +83,7 @@ class Config:
     admin_socket: str = _doc(
         'the socket that `cpuplace nri status` and its sisters ask, for root only; "" = none', default=ADMIN_SOCKET
     )
-    lock: str = _doc("the file that only one plugin of a node can hold", default=LOCK)
+    run_dir: str = _doc("the folder of the lock that only one plugin of this name on a node can hold", default=RUN)
     log_level: Literal["debug", "info", "warning", "error"] = _doc(
         "how much is logged; a decision is info, a refusal a warning",
         default="info",
@@ -112,7 +111,7 @@ class Config:
         address(self.listen)
 
     def _check_paths(self) -> None:
-        for name, needed in (("socket", True), ("lock", True), ("admin_socket", False)):
+        for name, needed in (("socket", True), ("run_dir", True), ("admin_socket", False)):
             path = getattr(self, name)
             if (path or needed) and not (path.startswith("/") and "\0" not in path):
                 raise _bad(name, f"{path[:80]!r} is not an absolute path", f"such as {FIELDS[name].default}")

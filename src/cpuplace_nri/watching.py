@@ -78,6 +78,10 @@ class Watch:
         """What was last decided about a container, None when that is not known."""
         return self._last.get(container_id)
 
+    def all_last(self) -> tuple[Noted, ...]:
+        """What was last decided about each container, those that are gone included; oldest first."""
+        return tuple(self._last.values())
+
     def reader(self) -> Reader:
         """A queue of all decisions from now on; give it back to `leave`."""
         made: Reader = asyncio.Queue(QUEUED)

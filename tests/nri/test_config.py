@@ -33,7 +33,7 @@ def configs(draw: st.DrawFn) -> Config:
     }
     return Config(
         **said,
-        name=draw(st.from_regex(r"\A[a-z0-9][a-z0-9-]{0,20}\Z")),
+        name=draw(st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?\Z")),
         index=draw(st.integers(0, 99)),
         socket=draw(PATHS),
         fail_closed=draw(st.booleans()),
@@ -41,7 +41,7 @@ def configs(draw: st.DrawFn) -> Config:
         second_connection=draw(st.booleans()),
         listen=draw(st.sampled_from(["", "127.0.0.1:1", "[::1]:65535", "0.0.0.0:9464"])),
         admin_socket=draw(PATHS | st.just("")),
-        lock=draw(PATHS),
+        run_dir=draw(PATHS),
         policy=nri_policy(said["profile"], **changes),
     )
 
