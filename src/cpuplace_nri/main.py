@@ -15,10 +15,9 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from cpuplace import BadInput, CpuplaceError, HostState, Policy, Topology
+from cpuplace import BadInput, CpuplaceError, HostState, Refused, Topology
 from cpuplace_linux.read_host import read_host
 from cpuplace_nri.admin import Admin
-from cpuplace_nri.answer import Answer
 from cpuplace_nri.answering import Answering
 from cpuplace_nri.cgroups import KernelCgroups
 from cpuplace_nri.config import Config, address
@@ -49,8 +48,8 @@ TRIES: Final = 50
 _HOST: Final = "this node"
 
 
-class CannotHold(CpuplaceError):  # noqa: N818
-    """What runs cannot be held under another policy."""
+class NotYet(CpuplaceError):  # noqa: N818
+    """It can be done later."""
 
 
 class Service:
@@ -146,8 +145,9 @@ class Service:
             return
         try:
             config = parse_config(request.config)
-            self.node.commit(self.node.change_policy(config.policy))
-        except BadInput as bad:
+            plan = self.node.change_policy(config.policy).unwrap()
+            self.node.commit(self.node.carried(plan))
+        except (BadInput, Refused) as bad:
             self.log.say("error", "the runtime's configuration is not good: this plugin does nothing", error=str(bad))
             raise TtrpcError(Code.INVALID_ARGUMENT, str(bad)) from None
         self._take(config)
@@ -242,30 +242,15 @@ class Service:
 
     async def _reloaded(self, config: Config) -> str:
         if self.node is None or self._deciding is None or self._following is None:
-            raise CannotHold("no runtime has been connected yet")
+            raise NotYet("no runtime has been connected yet")
         async with self._deciding.turn:
-            done = reload(self.config, config, self._with_policy)
-            if done.answer is not None:
-                self.node.commit(done.answer)
-                self._following.carry_out(done.answer)
+            done = reload(self.config, config, self.node.change_policy)
+            if done.plan is not None:
+                answer = self.node.carried(done.plan)
+                self.node.commit(answer)
+                self._following.carry_out(answer)
             self._take(done.config)
         return str(done)
-
-    def _with_policy(self, policy: Policy) -> Answer:
-        """What another policy would change; CannotHold when somebody would be worse off than the rules allow."""
-        assert self.node is not None
-        answer = self.node.change_policy(policy)
-        before, after = self.node.state, answer.known.state
-        worse = [
-            f"{self.node.known.name(key)}: {one.degraded}"
-            for key, one in after.owners.items()
-            if one.degraded and not before[key].degraded
-        ]
-        if worse:
-            raise CannotHold(f"what runs cannot be held under this policy: {'; '.join(worse)}")
-        if after.low_pool and not before.low_pool:
-            raise CannotHold(f"the pool would have {len(after.pool)} CPUs, below its floor")
-        return answer
 
     def _take(self, config: Config) -> None:
         self.config = config

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from cpuplace import CpuplaceError, Policy
+from cpuplace import BadInput, Plan, Policy, Refusal
 from cpuplace.formats import policy as policy_format
-from cpuplace_nri.answer import Answer
 from cpuplace_nri.config import FIELDS, Config
 
 
@@ -53,12 +52,12 @@ def _text(value: Any) -> str:
 class Reload:
     """What became of a reload: the configuration in force now, what changed, or why nothing did.
 
-    `answer` is what the new policy makes the node do, for whoever commits it and carries it out.
+    `plan` is what the new policy makes the node do, for whoever carries it out.
     """
 
     config: Config
     changed: tuple[Change, ...] = ()
-    answer: Answer | None = None
+    plan: Plan | None = None
     refused: str = ""
 
     def __str__(self) -> str:
@@ -70,11 +69,11 @@ class Reload:
 _AGAIN: Final = "start the plugin again for it"
 
 
-def reload(old: Config, new: Config, change_policy: Callable[[Policy], Answer]) -> Reload:
+def reload(old: Config, new: Config, change_policy: Callable[[Policy], Plan | Refusal]) -> Reload:
     """The new configuration in force, or the old one with the reason; `change_policy` is asked last, if at all.
 
-    Refused as a whole when a field needs a restart, and when `change_policy` raises: the policy does not fit the
-    host, or what runs cannot be held under it.
+    Refused as a whole when a field needs a restart, when the policy does not fit the host, or when what runs cannot be
+    held under it.
     """
     differing = changes(old, new)
     stuck = [one.name for one in differing if not one.live]
@@ -84,6 +83,8 @@ def reload(old: Config, new: Config, change_policy: Callable[[Policy], Answer]) 
         return Reload(config=new, changed=differing)
     try:
         answer = change_policy(new.policy)
-    except CpuplaceError as error:
-        return Reload(config=old, refused=str(error))
-    return Reload(config=new, changed=differing, answer=answer)
+    except BadInput as bad:
+        return Reload(config=old, refused=str(bad))
+    if isinstance(answer, Refusal):
+        return Reload(config=old, refused=str(answer))
+    return Reload(config=new, changed=differing, plan=answer)

@@ -4,17 +4,17 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 
-from cpuplace import BadInput, CpuplaceError, CpuSet, Policy, Topology
-from cpuplace_nri.answer import Answer
+from cpuplace import BadInput, CpuSet, HostState, NotEnoughCpus, Plan, Policy, Refusal, Topology
 from cpuplace_nri.config import FIELDS, Config, nri_policy
-from cpuplace_nri.known import Known
 from cpuplace_nri.reloading import changes, reload
 from nri.test_config import configs
 
-ANSWER = Answer(known=Known.nothing(Topology.uniform(), Policy()))
+STATE = HostState.empty(Topology.uniform())
+PLAN = Plan(before=STATE, after=STATE)
+NO = NotEnoughCpus(container_id="c", rule="R4", sentence="too few", asked=2, free=CpuSet(), fits=0)
 
 
-def never(_policy: Policy) -> Answer:
+def never(_policy: Policy) -> Plan | Refusal:
     raise AssertionError("the policy did not change")
 
 
@@ -25,9 +25,9 @@ def test_the_changes_lead_from_one_to_the_other_and_all_hold_or_none(old: Config
     assert {one.name.partition(".")[0] for one in found} == {n for n in FIELDS if getattr(old, n) != getattr(new, n)}
     asked: list[Policy] = []
 
-    def ask(policy: Policy) -> Answer:
+    def ask(policy: Policy) -> Plan:
         asked.append(policy)
-        return ANSWER
+        return PLAN
 
     done = reload(old, new, ask)
     if any(not one.live for one in found):
@@ -41,9 +41,9 @@ def test_the_changes_lead_from_one_to_the_other_and_all_hold_or_none(old: Config
 def test_what_is_live_changes_and_says_how() -> None:
     old = Config()
     new = evolve(old, log_level="debug", policy=nri_policy(reserved=CpuSet([0])))
-    done = reload(old, new, lambda _policy: ANSWER)
+    done = reload(old, new, lambda _policy: PLAN)
     assert str(done) == "log_level: info -> debug; policy.reserved: - -> 0"
-    assert (done.config, done.answer) == (new, ANSWER)
+    assert (done.config, done.plan) == (new, PLAN)
     assert str(reload(old, old, never)) == "nothing differs"
 
 
@@ -69,14 +69,10 @@ def test_a_policy_that_cannot_hold_refuses_the_whole() -> None:
     old = Config()
     new = evolve(old, log_level="debug", policy=nri_policy(min_shared_cpus=7))
 
-    for error in (
-        BadInput("CPU 99 is not there", source="policy", position="reserved"),
-        CpuplaceError("db has no room"),
-    ):
+    def bad(_policy: Policy) -> Plan:
+        raise BadInput("CPU 99 is not there", source="policy", position="reserved")
 
-        def no(_policy: Policy, error: CpuplaceError = error) -> Answer:
-            raise error
-
-        done = reload(old, new, no)
+    for answer, said in ((lambda _policy: NO, "c: too few (NotEnoughCpus, R4)"), (bad, "CPU 99 is not there")):
+        done = reload(old, new, answer)
         assert done.config is old
-        assert str(done) == f"nothing was changed: {error}"
+        assert said in done.refused
