@@ -83,7 +83,9 @@ class Config:
     admin_socket: str = _doc(
         'the socket that `cpuplace nri status` and its sisters ask, for root only; "" = none', default=ADMIN_SOCKET
     )
-    run_dir: str = _doc("the folder of the lock that only one plugin of this name on a node can hold", default=RUN)
+    lock: str = _doc(
+        "the folder in which a plugin holds the lock of its name, so that a node has only one", default=RUN
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _doc(
         "how much is logged; a decision is info, a refusal a warning",
         default="info",
@@ -111,7 +113,7 @@ class Config:
         address(self.listen)
 
     def _check_paths(self) -> None:
-        for name, needed in (("socket", True), ("run_dir", True), ("admin_socket", False)):
+        for name, needed in (("socket", True), ("lock", True), ("admin_socket", False)):
             path = getattr(self, name)
             if (path or needed) and not (path.startswith("/") and "\0" not in path):
                 raise _bad(name, f"{path[:80]!r} is not an absolute path", f"such as {FIELDS[name].default}")

@@ -26,6 +26,7 @@ from cpuplace_nri.deciding import Deciding
 from cpuplace_nri.errors import TtrpcError
 from cpuplace_nri.following import Following
 from cpuplace_nri.health import Health
+from cpuplace_nri.hotplug import Hotplug
 from cpuplace_nri.identity import Identity, Preinstalled, only_one
 from cpuplace_nri.link import Link
 from cpuplace_nri.logs import Log
@@ -87,7 +88,7 @@ class Service:
         if self._preinstalled is not None:
             identity = self._preinstalled.identity
         try:
-            async with only_one(Path(self.config.run_dir), identity, tries=TRIES, sleep=asyncio.sleep):
+            async with only_one(_made(self.config.lock), identity, tries=TRIES, sleep=asyncio.sleep):
                 await self._connected(identity)
         finally:
             await self._end()
@@ -104,15 +105,16 @@ class Service:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._do(self.reload()))
         async with AsyncExitStack() as stack:
-            loading = asyncio.ensure_future(self._load_later(stack))
+            beside = [asyncio.ensure_future(self._load_later(stack)), asyncio.ensure_future(self._watch_host())]
             try:
                 if self._preinstalled is None:
                     await runner.run(Path(self.config.socket))
                 else:
                     await runner.run_once(inherited_socket(self._preinstalled.fd))
             finally:
-                loading.cancel()
-                await asyncio.gather(loading, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     async def _end(self) -> None:
         self.watch.close()
@@ -207,6 +209,30 @@ class Service:
         await stack.enter_async_context(server)
         stack.callback(lambda: Path(self.config.admin_socket).unlink(missing_ok=True))
 
+    # --- the host --------------------------------------------------------------------------------
+
+    async def _watch_host(self) -> None:
+        """CPUs and memory that come and go, from the moment on at which the host was read."""
+        await self._registered.wait()
+        await Hotplug(self._host_changed).run()
+
+    async def _host_changed(self) -> None:
+        if self.node is None or self._deciding is None or self._following is None:
+            return
+        node = self.node
+        try:
+            host = await asyncio.to_thread(self._host)
+        except BadInput as bad:
+            self.log.say("error", "the host cannot be read", error=str(bad))
+            return
+        async with self._deciding.turn:
+            answer = await self._deciding.finished(lambda: node.change_topology(host))
+            node.commit(answer)
+            for note in answer.notes:
+                self.log.say("warning", note)
+            self._following.answered(answer)
+            self._following.carry_out(answer)
+
     # --- what others ask --------------------------------------------------------------------------
 
     def missing(self) -> str:
@@ -261,6 +287,16 @@ class Service:
         task = asyncio.ensure_future(what)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _made(folder: str) -> Path:
+    """The folder, made where it is missing; raises BadInput when it cannot be."""
+    path = Path(folder)
+    try:
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot be made: {error.strerror}", source=folder, hint="run as root, or say `lock`") from None
+    return path
 
 
 def _version() -> str:

@@ -41,7 +41,7 @@ def configs(draw: st.DrawFn) -> Config:
         second_connection=draw(st.booleans()),
         listen=draw(st.sampled_from(["", "127.0.0.1:1", "[::1]:65535", "0.0.0.0:9464"])),
         admin_socket=draw(PATHS | st.just("")),
-        run_dir=draw(PATHS),
+        lock=draw(PATHS),
         policy=nri_policy(said["profile"], **changes),
     )
 
