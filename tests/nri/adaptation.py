@@ -76,6 +76,7 @@ class Adaptation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        self._listener.close()
         self.plugins.clear()
         self.wires.clear()
         self._changed.set()
@@ -93,19 +94,18 @@ class Adaptation:
 
     def _listen(self) -> None:
         self.path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.setblocking(False)
-        listener.bind(str(self.path))
-        listener.listen(128)
-        self._begin(self._accept(listener))
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.setblocking(False)
+        self._listener.bind(str(self.path))
+        self._listener.listen(128)
+        self._begin(self._accept(self._listener))
 
     async def _accept(self, listener: socket.socket) -> None:
         """One registration after the other, as there: who says nothing holds up the rest."""
-        with listener:
-            while True:
-                sock, _ = await asyncio.get_running_loop().sock_accept(listener)
-                sock.setblocking(False)
-                await self._take_in(sock)
+        while True:
+            sock, _ = await asyncio.get_running_loop().sock_accept(listener)
+            sock.setblocking(False)
+            await self._take_in(self._wire(sock))
 
     # --- plugins come and go --------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class Adaptation:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        self._begin(self._take_in(ours))
+        self._begin(self._take_in(self._wire(ours)))
         return theirs
 
     async def synchronized(self, whole: str = Identity().whole) -> Peer:
@@ -138,11 +138,13 @@ class Adaptation:
             self.plugins.remove(peer)
         self._changed.set()
 
-    async def _take_in(self, sock: socket.socket) -> None:
+    def _wire(self, sock: socket.socket) -> GoWire:
+        self.wires.append(GoWire(sock, frame_size=self._frame_size, cut=self._cut))
+        return self.wires[-1]
+
+    async def _take_in(self, wire: GoWire) -> None:
         """Until the plugin gets events, or was thrown out."""
-        wire = GoWire(sock, frame_size=self._frame_size, cut=self._cut)
         peer = Peer(wire)
-        self.wires.append(wire)
         async with self._taking_in:
             await wire.start(lambda service, method, data: self._serve(peer, service, method, data))
             try:

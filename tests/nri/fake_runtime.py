@@ -38,6 +38,7 @@ class FakeRuntime(Adaptation):
     def __init__(self, version: str = "0.12.2", host: Topology | None = None, **options: Any) -> None:
         host = host or Topology.uniform(packages=1, nodes_per_package=2, cores_per_l3=4)
         super().__init__(version, Kernel(host), **options)
+        self._links: list[Link] = []
         self.fail_creates = False  # the runtime itself fails after the plugins have answered
 
     @property
@@ -62,8 +63,15 @@ class FakeRuntime(Adaptation):
         made: Callable[[], PluginService] = plugin if callable(plugin) else lambda: plugin
         link = await Link.over(self.connect(), made, on_error=on_error or _raise)
         await link.register(who.name, who.index)
+        self._links.append(link)
         await self.synchronized(who.whole)
         return link
+
+    async def end(self) -> None:
+        await super().end()
+        for link in self._links:  # the plugins' ends see it too, before a test is over
+            await link.closed.wait()
+        self._links.clear()
 
     # --- what CRI asks, and what happens ----------------------------------------------------------------
 

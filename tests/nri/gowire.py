@@ -65,6 +65,7 @@ class GoWire:
         self._sock, self._frame_size, self._cut = sock, frame_size, cut
         self._readers = {1: GoReader(), 2: GoReader()}
         self._waiting: dict[int, asyncio.Future[ttrpc_pb2.Response]] = {}
+        self._writer: asyncio.StreamWriter | None = None
         self._next = 1
         self._writing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,7 +87,10 @@ class GoWire:
         self.gone.set()
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-        self._writer.close()
+        if self._writer is None:
+            self._sock.close()
+        else:
+            self._writer.close()
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(GoneError(why))
@@ -132,6 +136,7 @@ class GoWire:
     async def write(self, data: bytes) -> None:
         """Bytes as they are."""
         self.sent.append(data)
+        assert self._writer is not None
         async with self._writing:
             size = self._cut or len(data)
             with suppress(ConnectionError):
