@@ -1,6 +1,7 @@
 """Every gate of this repository: `nox` runs the default ones in this order, `nox -l` lists all."""
 
 import json
+import shutil
 
 import nox
 
@@ -10,6 +11,7 @@ nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 TYPED = ("src", "tests", "benchmarks", "docs", "noxfile.py")
+BUNDLE = "dist/cpuplace-nri"
 WORKERS = "2"  # what CI has; more gain little, since starting a worker costs a second
 
 
@@ -101,6 +103,14 @@ def protos(session: nox.Session) -> None:
     """The protobuf modules made anew after a .proto changed; every install makes them too."""
     session.install("-q", *PYPROJECT["build-system"]["requires"])
     session.run("python", "hatch_build.py")
+
+
+@nox.session(default=False)
+def bundle(session: nox.Session) -> None:
+    """`dist/cpuplace-nri`: the plugin as a runtime starts it itself, with all it needs but Python; and its tar.gz."""
+    shutil.rmtree(BUNDLE, ignore_errors=True)
+    session.run("python", "-m", "pip", "install", "-q", "--no-compile", "--target", f"{BUNDLE}/lib", ".[nri]")
+    session.run("python", "deploy/bundle/build.py", BUNDLE)
 
 
 @nox.session(default=False)

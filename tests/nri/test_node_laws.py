@@ -221,7 +221,8 @@ class Nodes(RuleBasedStateMachine):
         for key, one in before.state.owners.items():
             if key in self.told and one.kind is cp.Kind.INTEGER and self.node.state[key].kind is cp.Kind.INTEGER:
                 assert self.node.state[key].cpus == one.cpus
-                assert self.node.state[key].baseline == one.baseline
+                assert len(self.node.state[key].baseline) == len(one.baseline)
+                assert self.node.state[key].baseline <= one.cpus
 
     # --- always ----------------------------------------------------------------------------------
 
