@@ -15,57 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
-from cpuplace.explanation import Considered, Explanation, Reason
-from cpuplace.idset import CpuSet, NodeSet
-from cpuplace.plan import Plan, apply
-from cpuplace.planner import (
-    change_topology,
-    forget_pod,
-    place,
-    place_all,
-    rebalance,
-    release,
-    resize,
-    synchronize,
-    widen,
-)
-from cpuplace.policy import Policy
-from cpuplace.refusal import (
-    AlreadyPlaced,
-    BadAnnotation,
-    BadPin,
-    Impossible,
-    NoLegalMove,
-    NotEnoughCpus,
-    NotEnoughMemory,
-    PinOverlap,
-    PoolExhausted,
-    Refusal,
-    Refused,
-    SearchBudgetSpent,
-    UnknownContainer,
-    WishUnmet,
-)
-from cpuplace.request import ContainerRequest, Kind
-from cpuplace.state import Assignment, Held, HostState
-from cpuplace.step import Op, Step
-from cpuplace.synchronizing import Observed
-from cpuplace.topology import (
-    Core,
-    Cpu,
-    CpuRow,
-    Device,
-    L2Group,
-    L3Group,
-    NumaNode,
-    Package,
-    Topology,
-)
-from cpuplace.wishes import Wishes
 
 if TYPE_CHECKING:
     from cpuplace.capacity import Fit, fit
+    from cpuplace.explanation import Considered, Explanation, Reason
     from cpuplace.facts import ContainerFacts, PodFacts
+    from cpuplace.idset import CpuSet, NodeSet
     from cpuplace.invariants import Violation, violations
     from cpuplace.irq_plan import IrqPlan
     from cpuplace.irq_planning import plan_interrupts
@@ -76,8 +31,53 @@ if TYPE_CHECKING:
     from cpuplace.partitions_plan import LeftoverQueues, PartitionChange, PartitionPlan, SharedCpu, SharedQueue
     from cpuplace.partitions_refusal import NodeWithoutCpus, NoNodes, PartitionRefusal, QueueWantedTwice, TooFewCpus
     from cpuplace.partitions_spec import DEFAULT_ROLES, DeviceSpec, NumaNodeSpec, PartitionRole
+    from cpuplace.plan import Plan, apply
+    from cpuplace.planner import (
+        change_topology,
+        forget_pod,
+        place,
+        place_all,
+        rebalance,
+        release,
+        resize,
+        synchronize,
+        widen,
+    )
+    from cpuplace.policy import Policy
+    from cpuplace.refusal import (
+        AlreadyPlaced,
+        BadAnnotation,
+        BadPin,
+        Impossible,
+        NoLegalMove,
+        NotEnoughCpus,
+        NotEnoughMemory,
+        PinOverlap,
+        PoolExhausted,
+        Refusal,
+        Refused,
+        SearchBudgetSpent,
+        UnknownContainer,
+        WishUnmet,
+    )
+    from cpuplace.request import ContainerRequest, Kind
     from cpuplace.splitting import split_cpus
     from cpuplace.starting import PodStart, start_pod
+    from cpuplace.state import Assignment, Held, HostState
+    from cpuplace.step import Op, Step
+    from cpuplace.synchronizing import Observed
+    from cpuplace.topology import (
+        Core,
+        Cpu,
+        CpuRow,
+        Device,
+        L2Group,
+        L3Group,
+        NumaNode,
+        Package,
+        Topology,
+    )
+    from cpuplace.wishes import Wishes
 
 __all__ = [
     "DEFAULT_ROLES",
@@ -168,38 +168,87 @@ __all__ = [
 ]
 
 _LATER = {
+    "AlreadyPlaced": "cpuplace.refusal",
+    "Assignment": "cpuplace.state",
+    "BadAnnotation": "cpuplace.refusal",
+    "BadPin": "cpuplace.refusal",
+    "Considered": "cpuplace.explanation",
     "ContainerFacts": "cpuplace.facts",
+    "ContainerRequest": "cpuplace.request",
+    "Core": "cpuplace.topology",
+    "Cpu": "cpuplace.topology",
+    "CpuRow": "cpuplace.topology",
+    "CpuSet": "cpuplace.idset",
     "DEFAULT_ROLES": "cpuplace.partitions_spec",
+    "Device": "cpuplace.topology",
     "DeviceQueuePin": "cpuplace.partitions_pinning",
     "DeviceSpec": "cpuplace.partitions_spec",
+    "Explanation": "cpuplace.explanation",
     "Fit": "cpuplace.capacity",
+    "Held": "cpuplace.state",
+    "HostState": "cpuplace.state",
+    "Impossible": "cpuplace.refusal",
     "IrqPlan": "cpuplace.irq_plan",
+    "Kind": "cpuplace.request",
+    "L2Group": "cpuplace.topology",
+    "L3Group": "cpuplace.topology",
     "LeftoverQueues": "cpuplace.partitions_plan",
+    "NoLegalMove": "cpuplace.refusal",
     "NoNodes": "cpuplace.partitions_refusal",
+    "NodeSet": "cpuplace.idset",
     "NodeWithoutCpus": "cpuplace.partitions_refusal",
+    "NotEnoughCpus": "cpuplace.refusal",
+    "NotEnoughMemory": "cpuplace.refusal",
+    "NumaNode": "cpuplace.topology",
     "NumaNodeSpec": "cpuplace.partitions_spec",
     "NumaPlanner": "cpuplace.partitions",
+    "Observed": "cpuplace.synchronizing",
+    "Op": "cpuplace.step",
+    "Package": "cpuplace.topology",
     "PartitionChange": "cpuplace.partitions_plan",
     "PartitionPinning": "cpuplace.partitions_pinning",
     "PartitionPlan": "cpuplace.partitions_plan",
     "PartitionRefusal": "cpuplace.partitions_refusal",
     "PartitionRole": "cpuplace.partitions_spec",
     "PartitionThreadPins": "cpuplace.partitions_pinning",
+    "PinOverlap": "cpuplace.refusal",
+    "Plan": "cpuplace.plan",
     "PodFacts": "cpuplace.facts",
     "PodStart": "cpuplace.starting",
+    "Policy": "cpuplace.policy",
+    "PoolExhausted": "cpuplace.refusal",
     "QueueWantedTwice": "cpuplace.partitions_refusal",
+    "Reason": "cpuplace.explanation",
+    "Refusal": "cpuplace.refusal",
+    "Refused": "cpuplace.refusal",
+    "SearchBudgetSpent": "cpuplace.refusal",
     "SharedCpu": "cpuplace.partitions_plan",
     "SharedQueue": "cpuplace.partitions_plan",
+    "Step": "cpuplace.step",
     "ThreadPinTarget": "cpuplace.partitions_pinning",
     "TooFewCpus": "cpuplace.partitions_refusal",
+    "Topology": "cpuplace.topology",
+    "UnknownContainer": "cpuplace.refusal",
     "Violation": "cpuplace.invariants",
+    "WishUnmet": "cpuplace.refusal",
+    "Wishes": "cpuplace.wishes",
+    "apply": "cpuplace.plan",
+    "change_topology": "cpuplace.planner",
     "fit": "cpuplace.capacity",
+    "forget_pod": "cpuplace.planner",
     "node_specs": "cpuplace.partitions_host",
+    "place": "cpuplace.planner",
+    "place_all": "cpuplace.planner",
     "plan_interrupts": "cpuplace.irq_planning",
     "read_pod": "cpuplace.kinds",
+    "rebalance": "cpuplace.planner",
+    "release": "cpuplace.planner",
+    "resize": "cpuplace.planner",
     "split_cpus": "cpuplace.splitting",
     "start_pod": "cpuplace.starting",
+    "synchronize": "cpuplace.planner",
     "violations": "cpuplace.invariants",
+    "widen": "cpuplace.planner",
 }
 """Names whose modules are imported when first asked for (PEP 562): a plugin that starts has no time to lose."""
 

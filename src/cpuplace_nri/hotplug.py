@@ -65,7 +65,8 @@ class Hotplug:
 
     def _hear(self, heard: socket.socket) -> None:
         with suppress(OSError):
-            if any(word in heard.recv(_DATAGRAM) for word in _ABOUT):
+            said = heard.recv(_DATAGRAM)
+            if any(word in said for word in _ABOUT):
                 self._event.set()
 
 

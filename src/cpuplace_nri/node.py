@@ -84,7 +84,7 @@ class Node:
         after = evolve(known, state=apply(self.state, plan))
         return Answer(
             known=after,
-            changes=changes_of(plan),
+            changes=(*changes_of(plan), *_unbound(after, plan)),
             decisions=(synchronized(after, plan, observed),),
             notes=(*notes, *map(after.in_words, plan.notes)),
         )
@@ -98,7 +98,8 @@ class Node:
         answer = request if isinstance(request, Refusal) else place(state, request, one_step_per_container=True)
         if isinstance(answer, Refusal):
             return answer
-        after = known.with_seen(one, apply(state, answer))
+        former = state.by_name.get((answer.after[one.container_id].request.pod, one.facts.name))
+        after = known.without([former] if former else [], state).with_seen(one, apply(state, answer))
         held = after.state[one.container_id]
         return self._answered(after, answer, one, started(after, held, answer), own=_own(one, held))
 
@@ -265,6 +266,13 @@ class Node:
         return self.known.with_seen(
             evolve(one, cpus=asked), state if isinstance(answer, Refusal) else apply(state, answer)
         )
+
+
+def _unbound(known: Known, plan: Plan) -> Changes:
+    """Containers without a cpuset that run just where they should: they get one, or they would run on CPUs to come."""
+    told = {key for key, _ in changes_of(plan)}
+    managed = {key: one for key, one in known.state.assignments.items() if one.kind is not Kind.UNMANAGED}
+    return tuple((key, one.held) for key, one in managed.items() if not known.seen[key].cpus and key not in told)
 
 
 def _is_worse(state: HostState, one: Assignment, observed: Iterable[Observed]) -> bool:

@@ -1,0 +1,66 @@
+"""Updates by a second connection, for runtimes on which UpdateContainers is not safe: only where it was configured.
+
+A plugin that registers is asked what it wants changed (Synchronize), on every runtime and without the lock inversion of
+UpdateContainers. So a second plugin registers for a moment, says the updates, and leaves. But each registration can
+hold up the whole node while a container is being stopped (containerd#14083): rarely, then, and never by default.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+
+from cpuplace_nri.identity import Identity
+from cpuplace_nri.idle import IdlePlugin
+from cpuplace_nri.link import REGISTRATION, Link
+from cpuplace_nri.proto import nri_pb2 as nri
+
+_RARE = 1 << (nri.POST_UPDATE_CONTAINER - 1)  # an event that exists everywhere and comes seldom
+_LINGER = 0.1  # seconds; a runtime that sees the end of the connection first would drop the answer
+
+
+class _Courier(IdlePlugin):
+    """Says its updates when asked for the last part of what exists."""
+
+    def __init__(self, updates: Iterable[nri.ContainerUpdate]) -> None:
+        super().__init__(_RARE)
+        self._updates = tuple(updates)
+        self.delivered = asyncio.Event()
+
+    async def synchronize(self, request: nri.SynchronizeRequest, timeout: float | None) -> nri.SynchronizeResponse:
+        """The updates."""
+        if request.more:
+            return nri.SynchronizeResponse(more=True)
+        self.delivered.set()
+        return nri.SynchronizeResponse(update=self._updates)
+
+
+async def deliver(
+    sock: socket.socket,
+    updates: Iterable[nri.ContainerUpdate],
+    identity: Identity,
+    *,
+    on_error: Callable[[Exception], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    timeout: float = REGISTRATION,
+) -> bool:
+    """True when the runtime was told the updates over this connected socket; what it made of them the cgroups say.
+
+    `identity` is that of the plugin, whose name gets `-sync` added. False when the runtime ended the connection or let
+    `timeout` seconds pass; TtrpcError when it refused the registration.
+    """
+    courier = _Courier(updates)
+    link = await Link.over(sock, lambda: courier, on_error=on_error)
+    try:
+        await link.register(f"{identity.name}-sync", identity.index, timeout=timeout)
+        ended = asyncio.ensure_future(link.closed.wait())
+        delivered = asyncio.ensure_future(courier.delivered.wait())
+        try:
+            await asyncio.wait({ended, delivered}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            delivered.cancel()
+        if courier.delivered.is_set():
+            await sleep(_LINGER)
+        return courier.delivered.is_set()
+    finally:
+        link.close("its errand is done")
