@@ -37,6 +37,7 @@ COMMANDS: Final = (
     ("run", "cpuplace_cli.run_cmd:app", "Run a command in a cgroup of its own on exclusive CPUs, until it ends."),
     ("ps", "cpuplace_cli.ps_cmd:app", "List who runs where on this host, what has drifted, and the map."),
     ("drift", "cpuplace_cli.drift_cmd:app", "Say where the cgroups differ from what they were given, and mend it."),
+    ("nri", "cpuplace_cli.nri_cmd:app", "Run the plugin of a Kubernetes node, check its configuration, ask it."),
     ("topology", "cpuplace_cli.topology_cmd:app", "Draw a host: packages, NUMA nodes, L3 groups, cores, devices."),
     ("hosts", "cpuplace_cli.hosts_cmd:app", "List the hosts that --host knows by name, and their sources."),
     ("capture", "cpuplace_cli.capture_cmd:app", "Save what --host needs to know of this machine in a tar.gz."),

@@ -2,12 +2,15 @@
 
 from attrs import frozen
 
-from cpuplace import CpuSet, Held
+from cpuplace import CpuSet, Held, Plan
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
 
 Changes = tuple[tuple[str, Held], ...]
 """(container id, what it holds from now on), in the order in which they are safe."""
+
+
+_NOTHING = Held(CpuSet())
 
 
 @frozen(slots=True, kw_only=True)
@@ -17,7 +20,7 @@ class Own:
     `left_alone`: nothing, it is not managed; `marked`: it is told so, because its cpuset is somebody else's.
     """
 
-    held: Held = Held(CpuSet())
+    held: Held = _NOTHING
     exclusive: bool = False
     left_alone: bool = False
     marked: bool = False
@@ -32,3 +35,8 @@ class Answer:
     own: Own | None = None
     decisions: tuple[Decision, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def changes_of(plan: Plan) -> Changes:
+    """The steps of containers that are there afterwards; what is gone needs none."""
+    return tuple((step.container_id, step.after) for step in plan.steps if step.after is not None)

@@ -124,13 +124,16 @@ class Answering:
         return self._status(node) | {
             "config": render(self.config()),
             "counts": counts,
-            "last": [_plain(self.watch.last(key)) for key in node.state.assignments if self.watch.last(key)],
+            "last": self._last(),
         }
+
+    def _last(self) -> list[dict[str, Any]]:
+        return [noted.to_dict() for noted in self.watch.all_last()]
 
     async def _events(self, _node: Known) -> AsyncIterator[Mapping[str, Any]]:
         reader = self.watch.reader()
         try:
-            yield {"runtime": self.runtime()}
+            yield {"runtime": self.runtime(), "last": self._last()}
             while (noted := await reader.get()) is not None:
                 yield noted.to_dict()
             yield {"error": "this reader was too slow, or the plugin ended: decisions are missing from here on"}

@@ -12,11 +12,10 @@ from cpuplace.policy import Policy
 NRI_SOCKET: Final = "/var/run/nri/nri.sock"
 RUN: Final = "/run/cpuplace"
 ADMIN_SOCKET: Final = f"{RUN}/nri.sock"
-LOCK: Final = f"{RUN}/nri.lock"
 PORT: Final = 9464
 """The port of metrics and health checks in the manifests of deploy/, where nothing else is said."""
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _MOST_DELAY: Final = 600_000
 _MOST_INDEX: Final = 99
 
@@ -84,7 +83,9 @@ class Config:
     admin_socket: str = _doc(
         'the socket that `cpuplace nri status` and its sisters ask, for root only; "" = none', default=ADMIN_SOCKET
     )
-    lock: str = _doc("the file that only one plugin of a node can hold", default=LOCK)
+    lock: str = _doc(
+        "the folder in which a plugin holds the lock of its name, so that a node has only one", default=RUN
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _doc(
         "how much is logged; a decision is info, a refusal a warning",
         default="info",

@@ -195,3 +195,10 @@ def _shape(name: str) -> dict[str, Any]:
         return {"enum": [*choices, *([False] if _OFF in choices else [])]}
     kinds = {bool: "boolean", int: "integer", str: "string"}
     return {"type": kinds[type(FIELDS[name].default)]}
+
+
+def located(path: str | Path | None, bad: BadInput) -> BadInput:
+    """An error about a field of the policy, with the line of the file that says it."""
+    if path is None and not Path(DEFAULT_PATH).exists():
+        return bad
+    return read_values(path or DEFAULT_PATH).located(bad, below="policy")

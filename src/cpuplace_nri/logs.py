@@ -49,6 +49,11 @@ class Log:
         self._thread: threading.Thread | None = None
 
     @property
+    def opened(self) -> bool:
+        """Whether anything is written yet."""
+        return self._thread is not None
+
+    @property
     def waiting(self) -> int:
         """How many lines are not written yet."""
         return len(self._lines)

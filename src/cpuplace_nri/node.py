@@ -15,6 +15,7 @@ from cpuplace import (
     CpuSet,
     Held,
     HostState,
+    Impossible,
     Kind,
     Observed,
     Plan,
@@ -30,12 +31,12 @@ from cpuplace import (
     synchronize,
     widen,
 )
-from cpuplace.events import Event, Forget, Hotplug, Release, Resize, Restart, Start
-from cpuplace.events import Seen as SeenEvent
-from cpuplace_nri.answer import Answer, Changes, Own
+from cpuplace.events import Forget, Hotplug, Release
+from cpuplace_nri.answer import Answer, Changes, Own, changes_of
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
 from cpuplace_nri.seen import Seen
+from cpuplace_nri.telling import started, synchronized, updated
 
 RIDERS: Final = 16
 """So many stale specifications are mended with one reply: each costs the runtime 10 to 17 ms under its lock."""
@@ -83,8 +84,8 @@ class Node:
         after = evolve(known, state=apply(self.state, plan))
         return Answer(
             known=after,
-            changes=_changes(plan),
-            decisions=(_synchronized(after, plan, observed),),
+            changes=(*changes_of(plan), *_unbound(after, plan)),
+            decisions=(synchronized(after, plan, observed),),
             notes=(*notes, *map(after.in_words, plan.notes)),
         )
 
@@ -97,9 +98,10 @@ class Node:
         answer = request if isinstance(request, Refusal) else place(state, request, one_step_per_container=True)
         if isinstance(answer, Refusal):
             return answer
-        after = known.with_seen(one, apply(state, answer))
+        former = state.by_name.get((answer.after[one.container_id].request.pod, one.facts.name))
+        after = known.without([former] if former else [], state).with_seen(one, apply(state, answer))
         held = after.state[one.container_id]
-        return self._answered(after, answer, one, _start(after, held, answer), own=_own(one, held))
+        return self._answered(after, answer, one, started(after, held, answer), own=_own(one, held))
 
     def update(self, one: Seen, asked: CpuSet | None) -> Answer | Refusal:
         """What changes when somebody updates a container: `one` has its new numbers, `asked` is a cpuset they ask for.
@@ -118,8 +120,8 @@ class Node:
             return answer
         after = known.with_seen(one, apply(state, answer))
         held = after.state[key]
-        decision = _resize(after, held, answer, asked)
-        others = tuple(change for change in _changes(answer) if change[0] != key)
+        decision = updated(after, held, answer, asked)
+        others = tuple(change for change in changes_of(answer) if change[0] != key)
         return self._answered(after, answer, one, decision, changes=(*others, (key, held.held)))
 
     def stop(self, container_id: str) -> Answer:
@@ -134,27 +136,28 @@ class Node:
         plan = forget_pod(self.state, uid)
         known = self.known.without(left, apply(self.state, plan))
         decision = Decision(kind="forget", name=uid, rule="R8", reason="the pod is gone", event=Forget(pod=uid))
-        return Answer(known=known, changes=_changes(plan), decisions=() if plan.is_empty else (decision,))
+        return Answer(known=known, changes=changes_of(plan), decisions=() if plan.is_empty else (decision,))
 
     def accepts(self, one: Seen, cpus: CpuSet | None) -> str:
         """Why a new container with this cpuset must not be, "" when it may: the CPUs have to be those that we gave."""
         state = self.state
-        known = state[one.container_id] if one.container_id in state else None
-        if known is None:
+        if one.container_id not in state:
             return f"cpuplace: {one.name}: was not placed by this plugin (fail_closed)"
+        known = state[one.container_id]
         if known.kind is Kind.UNMANAGED or known.cpus == cpus:
             return ""
         return f"cpuplace: {one.name}: was given CPUs {known.cpus}, but would run on {cpus or 'all'} (fail_closed)"
 
     # --- from the host and the operator ----------------------------------------------------------
 
+    @property
+    def waits(self) -> bool:
+        """Whether shared containers wait to be widened."""
+        return not widen(self.state).is_empty
+
     def overdue(self) -> Answer:
-        """The widening that waits, and what was written past the runtime (R7)."""
-        plan = widen(self.state)
-        changes = dict(_changes(plan))
-        stale = {key: self.state[key].held for key in self.known.stale if key in self.state and key not in changes}
-        known = evolve(self.known, state=apply(self.state, plan))
-        return Answer(known=known, changes=(*changes.items(), *stale.items()))
+        """The widening that waits (R7)."""
+        return self.carried(widen(self.state))
 
     def change_topology(self, topology: Topology) -> Answer:
         """CPUs went on- or offline (R11)."""
@@ -168,23 +171,29 @@ class Node:
             if cpus
         ]
         notes = tuple(map(known.in_words, plan.notes))
-        return Answer(known=known, changes=_changes(plan), decisions=tuple(decisions), notes=notes)
+        return Answer(known=known, changes=changes_of(plan), decisions=tuple(decisions), notes=notes)
 
-    def change_policy(self, policy: Policy) -> Answer:
-        """Another policy: everybody is judged anew and keeps what is legal (R9). BadInput when it does not fit the host."""
-        empty = HostState.empty(self.state.topology, evolve(policy, widen="lazy"))
-        state = evolve(self.state, ground=empty.ground)
+    def change_policy(self, policy: Policy) -> Plan | Refusal:
+        """The plan under another policy, for `carried`: who runs is judged anew and keeps what is legal (R9).
+
+        Refused when somebody who runs could not have under it what it asks for. BadInput when it does not fit the host.
+        """
+        state = evolve(self.state, ground=HostState.empty(self.state.topology, evolve(policy, widen="lazy")).ground)
         observed = []
         for one in self.known.seen.values():
-            if one.container_id in self.state:
-                request, _ = one.request_anyway(policy, self._siblings(self.known, one))
-                held = self.state[one.container_id]
-                observed.append(
-                    Observed(request=request, cpus=held.cpus, mems=held.mems, baseline=held.baseline)
-                )
-        plan = synchronize(state, observed)
-        known = evolve(self.known, state=apply(state, plan))
-        return Answer(known=known, changes=_changes(plan), notes=tuple(map(known.in_words, plan.notes)))
+            request, _ = one.request_anyway(policy, self._siblings(self.known, one))
+            held = self.state[one.container_id]
+            observed.append(Observed(request=request, cpus=held.cpus, mems=held.mems, baseline=held.baseline))
+        mended = synchronize(state, observed)
+        worse = [one for one in mended.after.assignments.values() if _is_worse(self.state, one, observed)]
+        if worse:
+            return _cannot_hold(self.known, worse[0])
+        return Plan(before=self.state, after=mended.after, notes=mended.notes, world=self.state)
+
+    def carried(self, plan: Plan) -> Answer:
+        """A plan for what is known that is to be carried out as it is."""
+        known = evolve(self.known, state=apply(self.state, plan))
+        return Answer(known=known, changes=changes_of(plan), notes=tuple(map(known.in_words, plan.notes)))
 
     def written(self, ids: Iterable[str]) -> None:
         """These cgroups were written past the runtime."""
@@ -206,10 +215,17 @@ class Node:
         return known.siblings(one) if self.state.policy.integer_scope == "all-containers" else ()
 
     def _answered(
-        self, after: Known, plan: Plan, one: Seen, decision: Decision, *, own: Own | None = None, changes: Changes | None = None
+        self,
+        after: Known,
+        plan: Plan,
+        one: Seen,
+        decision: Decision | None,
+        *,
+        own: Own | None = None,
+        changes: Changes | None = None,
     ) -> Answer:
         """With the stale specifications that ride along; who is created is no update."""
-        said = _changes(plan) if changes is None else changes
+        said = changes_of(plan) if changes is None else changes
         said = tuple(change for change in said if own is None or change[0] != one.container_id)
         ids = {key for key, _ in said} | {one.container_id}
         riders = [key for key in sorted(after.stale - ids) if key in after.state][:RIDERS]
@@ -217,16 +233,17 @@ class Node:
         known = evolve(after, stale=after.stale - ids - frozenset(riders))
         changes = (*ride, *said) if own is None else (*said, *ride)
         notes = tuple(map(after.in_words, plan.notes))
-        return Answer(known=known, changes=changes, own=own, decisions=(decision,), notes=notes)
+        return Answer(known=known, changes=changes, own=own, decisions=(decision,) if decision else (), notes=notes)
 
     def _released(self, ids: Iterable[str], kind: str) -> Answer:
-        state, decisions, changes = self.state, [], []
+        state, decisions = self.state, []
+        changes: list[tuple[str, Held]] = []
         for key in ids:
             if key in state:
                 held = state[key]
                 plan = release(state, key)
                 state = apply(state, plan)
-                changes += _changes(plan)
+                changes += changes_of(plan)
                 decisions.append(
                     Decision(
                         kind=kind,
@@ -246,13 +263,35 @@ class Node:
         state = apply(self.state, release(self.state, one.container_id))
         held = self.known.state[one.container_id].request
         answer = place(state, evolve(held, pin=asked))
-        return self.known.with_seen(evolve(one, cpus=asked), state if isinstance(answer, Refusal) else apply(state, answer))
+        return self.known.with_seen(
+            evolve(one, cpus=asked), state if isinstance(answer, Refusal) else apply(state, answer)
+        )
+
+
+def _unbound(known: Known, plan: Plan) -> Changes:
+    """Containers without a cpuset that run just where they should: they get one, or they would run on CPUs to come."""
+    told = {key for key, _ in changes_of(plan)}
+    managed = {key: one for key, one in known.state.assignments.items() if one.kind is not Kind.UNMANAGED}
+    return tuple((key, one.held) for key, one in managed.items() if not known.seen[key].cpus and key not in told)
+
+
+def _is_worse(state: HostState, one: Assignment, observed: Iterable[Observed]) -> bool:
+    """Whether a container that runs would have less than it asks for, and had it before."""
+    asked = next(other.request for other in observed if other.request.container_id == one.container_id)
+    was = state[one.container_id]
+    return (asked.kind is not one.kind or bool(one.degraded)) and was.kind is not Kind.SHARED and not was.degraded
+
+
+def _cannot_hold(known: Known, one: Assignment) -> Impossible:
+    lost = one.degraded or "no CPU of its own would be left for it"
+    sentence = (
+        f"{known.name(one.container_id)} runs and could not have under it what it asks for: {known.in_words(lost)}"
+    )
+    return Impossible(container_id=one.container_id, rule="R9", sentence=sentence, holders=(one.container_id,))
 
 
 def _observed(one: Seen, request: ContainerRequest) -> Observed:
-    return Observed(
-        request=request, cpus=one.cpus or CpuSet(), mems=one.mems, baseline=one.baseline or CpuSet()
-    )
+    return Observed(request=request, cpus=one.cpus or CpuSet(), mems=one.mems, baseline=one.baseline or CpuSet())
 
 
 def _resized(state: HostState, request: ContainerRequest) -> Plan | Refusal:
@@ -264,65 +303,7 @@ def _resized(state: HostState, request: ContainerRequest) -> Plan | Refusal:
     return resize(state, request, one_step_per_container=True)
 
 
-def _changes(plan: Plan) -> Changes:
-    """The steps of containers that run; what is gone needs none."""
-    return tuple((step.container_id, step.after) for step in plan.steps if step.after is not None)
-
-
 def _own(one: Seen, held: Assignment) -> Own:
     if held.kind is Kind.UNMANAGED:
         return Own(left_alone=True, marked=one.foreign)
     return Own(held=held.held, exclusive=held.exclusive or held.kind is Kind.PINNED_SHARED)
-
-
-def _start(known: Known, held: Assignment, plan: Plan) -> Decision:
-    return _decision(known, held, plan, "place", Start(request=held.request))
-
-
-def _resize(known: Known, held: Assignment, plan: Plan, asked: CpuSet | None) -> Decision:
-    if not plan.is_empty:
-        return _decision(known, held, plan, "resize", Resize(container_id=held.container_id, count=held.request.count))
-    if asked is not None and asked != held.cpus:
-        reason = f"somebody else (a kubelet with static CPU policy?) asks for CPUs {asked}: it keeps {held.cpus}"
-        return evolve(_decision(known, held, plan, "hold", None), rule="R10", reason=reason)
-    return _decision(known, held, plan, "update", None)
-
-
-def _decision(known: Known, held: Assignment, plan: Plan, kind: str, event: Event | None) -> Decision:
-    moved = tuple(dict.fromkeys(key for key, _ in _changes(plan) if key in known.state.owners and key != held.container_id))
-    return Decision(
-        kind=kind,
-        container_id=held.container_id,
-        name=known.name(held.container_id),
-        cpus=held.cpus,
-        mems=held.mems,
-        rule=held.rule or _RULES[held.kind],
-        reason=_reason(held),
-        moves=moved,
-        event=event,
-    )
-
-
-_RULES: Final = {kind: "R5" if kind is Kind.SHARED else "K0" if kind is Kind.UNMANAGED else "R4" for kind in Kind}
-
-
-def _reason(held: Assignment) -> str:
-    words = {
-        Kind.UNMANAGED: "is not managed and never touched",
-        Kind.PINNED: "pinned, exclusively",
-        Kind.PINNED_SHARED: "pinned, shared",
-        Kind.INTEGER: f"{held.request.count} exclusive CPUs",
-        Kind.SHARED: "shares the pool",
-    }
-    return held.degraded or words[held.kind]
-
-
-def _synchronized(known: Known, plan: Plan, observed: Iterable[Observed]) -> Decision:
-    changes = _changes(plan)
-    seen = tuple(
-        SeenEvent(container_id=one.request.container_id, cpus=one.cpus, mems=one.mems, request=one.request)
-        for one in observed
-    )
-    reason = f"{len(seen)} containers run, {len(changes)} of them are mended"
-    moved = tuple(dict.fromkeys(key for key, _ in changes if key in known.state.owners))
-    return Decision(kind="synchronize", rule="R9", reason=reason, moves=moved, event=Restart(observed=seen))

@@ -5,7 +5,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from cpuplace import ContainerRequest, CpuSet, NodeSet, Policy, Refusal, read_pod
+from cpuplace import ContainerRequest, CpuSet, Kind, NodeSet, Policy, Refusal, read_pod
 from cpuplace.facts import ContainerFacts, PodFacts
 
 Mark = Literal["", "ours", "unmanaged"]
@@ -17,7 +17,7 @@ class Seen:
     """One container. `pod` holds the pod without containers, `facts` this container's numbers.
 
     `cpus`, `mems`: its cpuset in the runtime's specification, None = none; `baseline`: the CPUs of its creation;
-    `cgroup`: where its processes are, in the spelling of the runtime; `foreign`: somebody else set its cpuset before us.
+    `cgroup`: where its processes are, in the spelling of the runtime; `foreign`: others set its cpuset before us.
     """
 
     container_id: str
@@ -47,7 +47,10 @@ class Seen:
         others = {one.facts.name: one.facts for one in siblings if one.facts.name != self.facts.name}
         facts = evolve(self.facts, cpuset=(self.cpus or CpuSet()) if self.foreign else None)
         answers = read_pod(evolve(self.pod, containers=(*others.values(), facts)), policy)
-        return next(one for one in answers if one.container_id == self.container_id)
+        answer = next(one for one in answers if one.container_id == self.container_id)
+        if isinstance(answer, ContainerRequest) and answer.kind is Kind.UNMANAGED and self.cpus:
+            return evolve(answer, pin=self.cpus)  # whoever set it, it counts as a shared pin
+        return answer
 
     def request_anyway(self, policy: Policy, siblings: Iterable["Seen"] = ()) -> tuple[ContainerRequest, str]:
         """The same for one that runs already: what cannot be read makes it a shared one, and is said."""
@@ -58,5 +61,3 @@ class Seen:
             self.container_id, pod=self.uid, name=self.facts.name, namespace=self.pod.namespace
         )
         return shared, f"{self.name}: {answer.sentence}; it runs already, and shares the pool"
-
-

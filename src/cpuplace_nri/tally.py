@@ -15,7 +15,7 @@ COUNTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "drift": ("Containers whose cgroup was not as decided", ()),
     "repairs": ("Containers whose cgroup was mended", ()),
     "late_answers": ("Handlers that the watchdog answered for, by method", ("method",)),
-    "errors": ("Requests that ended in an error of ours, by method", ("method",)),
+    "errors": ("What went wrong without being anybody's wish, by where or what", ("what",)),
     "connections": ("Connections to the runtime that were made", ()),
     "disconnections": ("Connections to the runtime that ended", ()),
     "updates_failed": ("Updates that the runtime could not carry out", ()),

@@ -14,7 +14,7 @@ from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.seen import Mark, Seen
 
 PLACED: Final = "cpuplace.dev/placed"
-"""Annotation of a container: the CPUs of its creation, or the word below. It is how a restarted plugin knows its own."""
+"""Annotation of a container: the CPUs of its creation, or the word below. So a restarted plugin knows its own."""
 LEFT_ALONE: Final = "unmanaged"
 
 _UNITS: Final = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
@@ -60,9 +60,7 @@ def pod_facts(pod: nri.PodSandbox) -> PodFacts:
     )
 
 
-def container_facts(
-    name: str, container_id: str, resources: nri.LinuxResources, *, guaranteed: bool
-) -> ContainerFacts:
+def container_facts(name: str, container_id: str, resources: nri.LinuxResources, *, guaranteed: bool) -> ContainerFacts:
     """The numbers of a container, as the kernel will have them."""
     request, limit = _cpu(resources.cpu, guaranteed=guaranteed)
     return ContainerFacts(

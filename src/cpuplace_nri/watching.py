@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from cpuplace_nri.decision import Decision
-from cpuplace_nri.logs import Log
+from cpuplace_nri.logs import Level, Log
 from cpuplace_nri.tally import Tally
 
 QUEUED: Final = 4096
@@ -48,7 +48,10 @@ Reader = asyncio.Queue[Noted | None]
 
 
 class Watch:
-    """Hears of every decision; the node calls `decided` from inside a handler, so nothing here waits or raises."""
+    """Hears of every decision, and of what else is worth saying or counting.
+
+    All of it is called from inside handlers, so nothing here waits or raises.
+    """
 
     def __init__(self, log: Log, tally: Tally, *, clock: Callable[[], float] = time.time) -> None:
         self.log = log
@@ -74,9 +77,25 @@ class Watch:
         for reader in tuple(self._readers):
             self._tell(reader, noted)
 
+    def say(self, level: Level, event: str, **fields: object) -> None:
+        """One line of the log."""
+        self.log.say(level, event, **fields)
+
+    def count(self, name: str, *labels: str, by: int = 1) -> None:
+        """More of something that the tally counts."""
+        self.tally.count(name, *labels, by=by)
+
+    def time(self, name: str, label: str, seconds: float) -> None:
+        """It took so long."""
+        self.tally.time(name, label, seconds)
+
     def last(self, container_id: str) -> Noted | None:
         """What was last decided about a container, None when that is not known."""
         return self._last.get(container_id)
+
+    def all_last(self) -> tuple[Noted, ...]:
+        """What was last decided about each container, those that are gone included; oldest first."""
+        return tuple(self._last.values())
 
     def reader(self) -> Reader:
         """A queue of all decisions from now on; give it back to `leave`."""

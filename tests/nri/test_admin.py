@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,80 +21,19 @@ from cpuplace.formats import state as state_format
 from cpuplace.replaying import replay
 from cpuplace_nri import admin, watching
 from cpuplace_nri.admin import Admin
-from cpuplace_nri.answering import Answering
 from cpuplace_nri.asking import NotAnswered, ask, ask_many
-from cpuplace_nri.config import Config
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.logs import Log
 from cpuplace_nri.tally import Tally
 from cpuplace_nri.watching import Watch
-from nri.nodes import KnownNode, busy
-
-
-class Running:
-    """A node with its admin socket, on a thread of its own."""
-
-    def __init__(self, path: Path, node: KnownNode | None) -> None:
-        self.path, self.node = str(path), node
-        self.watch = Watch(Log(), Tally(), clock=lambda: 0.0)
-        self.loop = asyncio.new_event_loop()
-        self.answering = Answering(
-            node=lambda: self.node, watch=self.watch, config=Config, runtime=lambda: {"missing": "no runtime"}
-        )
-
-    def do(self, action: Callable[[], None]) -> None:
-        """Have something done on the loop, and wait for it."""
-        done = threading.Event()
-        self.loop.call_soon_threadsafe(action)
-        self.loop.call_soon_threadsafe(done.set)
-        assert done.wait(30)
-
-    def decide(self, decision: Decision) -> None:
-        self.do(lambda: self.watch.decided(decision))
-
-    def readers(self) -> int:
-        return len(self.watch._readers)
-
-
-@contextmanager
-def running(path: Path, node: KnownNode | None) -> Iterator[Running]:
-    made = Running(path, node)
-    ready, end = threading.Event(), asyncio.Event()
-
-    async def serve() -> None:
-        async with await Admin(made.answering).serve(path):
-            ready.set()
-            await end.wait()
-            made.watch.close()
-
-    thread = threading.Thread(target=lambda: made.loop.run_until_complete(serve()))
-    thread.start()
-    assert ready.wait(30)
-    try:
-        yield made
-    finally:
-        made.loop.call_soon_threadsafe(end.set)
-        thread.join(30)
-        made.loop.run_until_complete(made.loop.shutdown_asyncgens())
-        for task in asyncio.all_tasks(made.loop):
-            task.cancel()
-            made.loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
-        made.loop.close()
+from nri.nodes import busy
+from nri.serving import Running, running, wait_until
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Iterator[Running]:
     with running(tmp_path / "run" / "nri.sock", busy()) as made:
         yield made
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(3000):
-        if true():
-            return
-        pause.wait(0.01)
-    raise AssertionError("never")
 
 
 def test_the_socket_is_its_owners(plugin: Running) -> None:
@@ -166,7 +105,7 @@ def test_dump_has_everything(plugin: Running) -> None:
 
 def test_events_come_as_they_happen_and_end_with_the_client(plugin: Running) -> None:
     answers = ask_many(plugin.path, "events")
-    assert next(answers) == {"runtime": {"missing": "no runtime"}}
+    assert next(answers) == {"runtime": {"missing": "no runtime"}, "last": []}
     plugin.decide(Decision(kind="place", container_id="new", cpus=cp.CpuSet([3]), moves=("bbb222",)))
     found = next(answers)
     assert (found["id"], found["cpus"], found["moved"]) == ("new", "3", ["bbb222"])

@@ -33,7 +33,7 @@ def configs(draw: st.DrawFn) -> Config:
     }
     return Config(
         **said,
-        name=draw(st.from_regex(r"\A[a-z0-9][a-z0-9-]{0,20}\Z")),
+        name=draw(st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?\Z")),
         index=draw(st.integers(0, 99)),
         socket=draw(PATHS),
         fail_closed=draw(st.booleans()),

@@ -21,8 +21,10 @@ class Agent:
         *,
         policy: Mapping[str, object] | None = None,
         settings: Mapping[str, object] | None = None,
+        socket: Path | None = None,
     ) -> None:
         self.folder = folder
+        self._socket = socket or containerd.nri
         self._containerd = containerd
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +46,7 @@ class Agent:
     @property
     def words(self) -> list[str]:
         """The command, from an interpreter that has the package."""
-        asked = ["nri", "run", "--config", str(self.folder / "config.yaml"), "--socket", str(self._containerd.nri)]
+        asked = ["nri", "run", "--config", str(self.folder / "config.yaml"), "--socket", str(self._socket)]
         return [sys.executable, "-m", "cpuplace_cli", *asked]
 
     @property

@@ -1,12 +1,12 @@
 """A plugin that does nothing, on a bare socket: what any plugin costs, and a proof of the bed without our own code.
 
-`python idle.py SOCKET [INDEX]`; it runs until the runtime hangs up.
+`python idle.py SOCKET [INDEX] [METHOD]`; it runs until the runtime hangs up, and refuses METHOD.
 """
 
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 OURS: Final = 1
@@ -65,6 +65,10 @@ def answer(method: bytes, payload: bytes) -> bytes:
     return b""
 
 
+NO: Final = text(1, b"\x08\x09" + text(2, b"not today"))
+"""A response that is a status: FAILED_PRECONDITION and why."""
+
+
 class Plugin:
     """One connection."""
 
@@ -79,14 +83,14 @@ class Plugin:
         asked = text(1, b"nri.pkg.api.v1alpha1.Runtime") + text(2, b"RegisterPlugin") + text(3, who)
         self._send(THEIRS, 1, REQUEST, asked)
 
-    def serve(self) -> None:
+    def serve(self, refused: Collection[bytes] = ()) -> None:
         """Answer until the runtime hangs up."""
         while data := self._socket.recv(1 << 20):
             for stream, message in self._requests(data):
                 said = dict(fields(message))
                 method, payload = said.get(2), said.get(3, b"")
                 assert isinstance(method, bytes) and isinstance(payload, bytes)
-                self._send(OURS, stream, RESPONSE, text(2, answer(method, payload)))
+                self._send(OURS, stream, RESPONSE, NO if method in refused else text(2, answer(method, payload)))
 
     def _send(self, connection: int, stream: int, kind: int, data: bytes) -> None:
         message = struct.pack(">IIBB", len(data), stream, kind, 0) + data
@@ -116,11 +120,11 @@ class Plugin:
         return connection, struct.unpack_from(">I", body, 4)[0], body[10:]
 
 
-def main(path: str, index: str = "98") -> None:
+def main(path: str, index: str = "98", *refused: str) -> None:
     """Register, then serve."""
     plugin = Plugin(path)
     plugin.register(index)
-    plugin.serve()
+    plugin.serve([method.encode() for method in refused])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Literal
 
 import attrs
@@ -14,8 +16,8 @@ from .groups import Seen
 from .images import BUSYBOX
 
 Qos = Literal["guaranteed", "burstable", "besteffort"]
-TOP: Final = "/cpuplace-e2e"
-"""Below which all pods of these tests have their groups, apart from those of the machine."""
+TOP: Final = f"/cpuplace-e2e-{os.getpid()}"
+"""Below which all pods of this process have their groups, apart from those of the machine and of another run."""
 PERIOD: Final = 100_000
 MEMORY: Final = 32 << 20
 SERIAL: Final = itertools.count(1)
@@ -86,6 +88,7 @@ class Kubelet:
         cpus: float | None = None,
         annotations: Mapping[str, str] | None = None,
         command: Sequence[str] = ("/bin/sleep", "1000000"),
+        env: Mapping[str, str] | None = None,
         image: str = BUSYBOX,
         attempt: int = 0,
     ) -> Container:
@@ -94,6 +97,7 @@ class Kubelet:
             "metadata": {"name": name, "attempt": attempt},
             "image": {"image": image},
             "command": list(command),
+            "envs": [{"key": key, "value": value} for key, value in (env or {}).items()],
             "annotations": dict(annotations or {}),
             "labels": {"io.kubernetes.container.name": name, "io.kubernetes.pod.name": pod.name},
             "linux": {"resources": resources(cpus)},
@@ -167,11 +171,11 @@ class Kubelet:
         return found
 
     def environment(self, container: Container) -> list[str]:
-        """What its process was started with."""
-        folder = groups.CPUSETS / container.pod.parent.lstrip("/") / container.id
-        pid = groups.first(folder)
-        with open(f"/proc/{pid}/environ", encoding="utf-8") as file:
-            return file.read().split("\0")
+        """What its process was started with, once it is itself and no longer what starts it."""
+        pid = groups.first(groups.CPUSETS / container.pod.parent.lstrip("/") / container.id)
+        image = Path(f"/proc/{pid}/exe")
+        eventually(lambda: image.readlink().name == "busybox", image.readlink)
+        return Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0")
 
 
 def resources(cpus: float | None) -> dict[str, object]:

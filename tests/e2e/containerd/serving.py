@@ -61,8 +61,14 @@ def agents(served: Containerd, folder: Path) -> Iterator[Agents]:
     """Starts plugins, each with its own folder; ends them, and fails when one had an error of its own."""
     started: list[Agent] = []
 
-    def start(*, policy: Settings | None = None, settings: Settings | None = None, wait: bool = True) -> Agent:
-        agent = Agent(served, folder / f"agent-{len(started)}", policy=policy, settings=settings)
+    def start(
+        *,
+        policy: Settings | None = None,
+        settings: Settings | None = None,
+        socket: Path | None = None,
+        wait: bool = True,
+    ) -> Agent:
+        agent = Agent(served, folder / f"agent-{len(started)}", policy=policy, settings=settings, socket=socket)
         started.append(agent)
         return agent.start(wait=wait)
 

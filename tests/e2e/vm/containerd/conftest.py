@@ -1,4 +1,4 @@
-"""A containerd inside the VM, up for all tests; the other versions' tests are outside, and one here."""
+"""A containerd inside the VM with the plugin beside it, both up for all tests; time-outs and versions are outside."""
 
 import sys
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from e2e.containerd import serving
+from e2e.containerd.agent import Agent
 from e2e.containerd.config import Patience
 from e2e.containerd.daemon import Containerd
 from e2e.containerd.kubelet import Kubelet
-from e2e.containerd.serving import Agents
 
 PATIENCE = Patience(registration="60s", request="30s")
 """Emulation is slow; what happens when a plugin is late is tried outside."""
@@ -28,15 +28,15 @@ def containerd() -> Iterator[Containerd]:
         yield served
 
 
+@pytest.fixture(scope="session")
+def agent(containerd: Containerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """The plugin as it is without a policy; starting Python takes seconds here, so there is one for all tests."""
+    with serving.agents(containerd, tmp_path_factory.mktemp("plugin")) as start:
+        yield start()
+
+
 @pytest.fixture
 def kubelet(containerd: Containerd) -> Iterator[Kubelet]:
     """Pods of one test."""
     with serving.kubelet(containerd) as found:
         yield found
-
-
-@pytest.fixture
-def agents(containerd: Containerd, kubelet: Kubelet, tmp_path: Path) -> Iterator[Agents]:
-    """Starts plugins beside it; they end before the pods do."""
-    with serving.agents(containerd, tmp_path) as start:
-        yield start

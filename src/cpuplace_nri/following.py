@@ -1,0 +1,232 @@
+"""Following: what is done once an answer is on its way: comparing what the kernel has, widening what waited.
+
+Both go past the runtime, straight to the cgroup, while nobody decides: so no answer can be overtaken by an older one,
+and no runtime can be blocked by being called. What the runtime has in its own books is stale then, until a reply says
+it again.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
+
+from attrs import frozen
+
+from cpuplace import Held, Kind
+from cpuplace_nri.answer import Answer, Changes
+from cpuplace_nri.cgroups import Cgroups
+from cpuplace_nri.deciding import Deciding
+from cpuplace_nri.errors import TtrpcError
+from cpuplace_nri.manners import Manners
+from cpuplace_nri.node import Node
+from cpuplace_nri.service import RuntimeLink
+from cpuplace_nri.translate import updates
+from cpuplace_nri.voice import Voice
+
+LOOK: Final = 0.5
+"""Seconds after an answer until its containers are looked at: the runtime needs some to carry it out."""
+SECOND_LOOK: Final = 1.0
+"""Seconds until those that differ are looked at once more: only who differs twice has drifted."""
+ROUND: Final = 30.0
+"""Seconds between two looks at everybody."""
+TRIES: Final = 5
+
+
+@frozen(slots=True, kw_only=True)
+class Differs:
+    """A container whose cgroup is not as decided; `repairable` False = the CPUs that were asked for cannot be used."""
+
+    container_id: str
+    should: Held
+    now: str
+    repairable: bool = True
+
+
+class Following:
+    """Timers and looks of one plugin; `unsolicited` says whether the runtime may be called at all."""
+
+    def __init__(self, node: Node, deciding: Deciding, cgroups: Cgroups, voice: Voice, manners: Manners) -> None:
+        self._node, self._deciding, self._cgroups, self._voice = node, deciding, cgroups, voice
+        self._manners = manners
+        self._link: RuntimeLink | None = None
+        self._fresh: dict[str, None] = {}
+        self._doubted: dict[str, None] = {}
+        self._limited: dict[str, str] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def linked(self, link: RuntimeLink) -> None:
+        """Another connection to the runtime."""
+        self._link = link
+        self._once("round", ROUND, self._look_around)
+
+    def answered(self, answer: Answer) -> None:
+        """An answer was given: look whether it was carried out, and widen what waits when nothing else does."""
+        self._fresh |= dict.fromkeys(key for key, _ in answer.changes)
+        self._fresh |= dict.fromkeys(one.container_id for one in answer.decisions if one.container_id)
+        self._once("look", LOOK, self._look_at_fresh)
+        if self._node.waits:
+            self._once("widen", self._manners.widen_delay, self.widen)
+
+    def carry_out(self, answer: Answer) -> None:
+        """An answer became true that no reply carries."""
+        self._once(f"carry {id(answer)}", 0, lambda: self._carry(answer.changes))
+
+    async def widen(self) -> None:
+        """Tell shared containers of the whole pool, all at once, when those who left CPUs have really left them."""
+        async with self._deciding.turn:
+            unsettled = (*self._fresh, *self._doubted)
+            if await self._deciding.finished(lambda: any(map(self._still_on_others, unsettled))):
+                self._again("widen", LOOK, self.widen)
+                return
+            answer = await self._deciding.finished(self._node.overdue)
+            self._node.commit(answer)
+            failed = await self._write(answer.changes)
+        await self._ask(failed)
+
+    async def close(self) -> None:
+        """No more looks."""
+        tasks = [*self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    async def _carry(self, changes: Changes) -> None:
+        async with self._deciding.turn:
+            now = [
+                (key, self._node.state[key].held)
+                for key in dict.fromkeys(key for key, _ in changes)
+                if key in self._node.state
+            ]
+            failed = await self._write(tuple(now))
+        await self._ask(failed)
+
+    async def _write(self, changes: Changes) -> Changes:
+        """Write past the runtime; those that could not be. Hold the turn."""
+        failed = await self._deciding.finished(lambda: tuple(one for one in changes if not self._wrote(*one)))
+        self._node.written(key for key, _ in changes)
+        return failed
+
+    def _wrote(self, key: str, held: Held) -> bool:
+        """True when it was written, or need not be: who has not started yet gets it from the next reply."""
+        try:
+            self._cgroups.write(self._node.known.seen[key].cgroup, held)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            self._voice.say("warning", "cannot write a cgroup", container=self._node.known.name(key), error=str(error))
+            return False
+        return True
+
+    async def _ask(self, changes: Changes) -> None:
+        """Have the runtime write what we could not, where it may be called; else the next reply says it.
+
+        Others decide meanwhile, so what was asked for is compared with what holds then, and asked again.
+        """
+        link = self._link
+        for _ in range(TRIES):
+            if not changes or link is None or link.closed.is_set() or not link.abilities.unsolicited:
+                return
+            try:
+                failed = await link.update_containers(updates(changes))
+            except TtrpcError as error:
+                self._voice.count("updates_failed")
+                self._voice.say("warning", "the runtime refused an update", error=str(error))
+                return
+            self._voice.count("updates_failed", by=len(failed))
+            state = self._node.state
+            self._node.told(key for key, held in changes if key in state and state[key].held == held)
+            changes = tuple((key, state[key].held) for key, held in changes if key in state and state[key].held != held)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    async def _look_at_fresh(self) -> None:
+        fresh, self._fresh = tuple(self._fresh), {}
+        await self._look_at(fresh)
+
+    async def _look_around(self) -> None:
+        await self._look_at(tuple(self._node.known.seen))
+        self._again("round", ROUND, self._look_around)
+
+    async def _look_at(self, ids: Iterable[str]) -> None:
+        if self._manners.check == "off":
+            return
+        async with self._deciding.turn:
+            doubted = await self._deciding.finished(lambda: self._differing(ids))
+        if not doubted:
+            return
+        again = tuple(one.container_id for one in doubted)
+        self._doubted |= dict.fromkeys(again)
+        await asyncio.sleep(SECOND_LOOK)
+        async with self._deciding.turn:
+            drifted = await self._deciding.finished(lambda: self._differing(again))
+            await self._mend([one for one in drifted if self._is_new(one)])
+        for key in again:
+            self._doubted.pop(key, None)
+
+    def _still_on_others(self, key: str) -> bool:
+        """Whether an owner still runs on CPUs that the state gave to the pool: the runtime is not done with it."""
+        known = self._node.known
+        if key not in known.state or not known.state[key].exclusive:
+            return False
+        cpuset = self._cgroups.read(known.seen[key].cgroup)
+        return cpuset is not None and not cpuset.cpus <= known.state[key].cpus
+
+    def _differing(self, ids: Iterable[str]) -> list[Differs]:
+        return [found for key in ids for found in self._compare(key)]
+
+    def _compare(self, key: str) -> list[Differs]:
+        known = self._node.known
+        if key not in known.state or known.state[key].kind is Kind.UNMANAGED:
+            return []
+        should, cpuset = known.state[key].held, self._cgroups.read(known.seen[key].cgroup)
+        if cpuset is None:
+            return []
+        if cpuset.cpus != should.cpus or (should.mems and cpuset.mems != should.mems):
+            return [Differs(container_id=key, should=should, now=f"{cpuset.cpus} on nodes {cpuset.mems}")]
+        if cpuset.effective != should.cpus & known.state.topology.online:
+            return [Differs(container_id=key, should=should, now=f"in effect {cpuset.effective}", repairable=False)]
+        self._limited.pop(key, None)
+        return []
+
+    def _is_new(self, one: Differs) -> bool:
+        """What cannot be mended is said once."""
+        if one.repairable:
+            return True
+        said = self._limited.get(one.container_id) == one.now
+        self._limited[one.container_id] = one.now
+        return not said
+
+    async def _mend(self, drifted: list[Differs]) -> None:
+        for one in drifted:
+            self._voice.count("drift")
+            what = "drifted" if one.repairable else "its CPUs cannot be used: offline, or outside its parent's"
+            name = self._node.known.name(one.container_id)
+            self._voice.say("warning", what, container=name, should=str(one.should.cpus), now=one.now)
+        if self._manners.check == "repair":
+            mended = tuple((one.container_id, one.should) for one in drifted if one.repairable)
+            await self._write(mended)
+            self._voice.count("repairs", by=len(mended))
+
+    # --- timers ----------------------------------------------------------------------------------
+
+    def _once(self, name: str, delay: float, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do it after a delay, unless that is planned already."""
+        if name not in self._tasks or self._tasks[name].done():
+            self._again(name, delay, what)
+
+    def _again(self, name: str, delay: float, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def later() -> None:
+            await asyncio.sleep(delay)
+            await what()
+
+        task = asyncio.get_running_loop().create_task(later())
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(name) is task:
+            del self._tasks[name]
+        if not task.cancelled() and task.exception() is not None:
+            self._voice.count("errors", name.split()[0])
+            self._voice.say("error", f"{name} failed: {task.exception()!r}")

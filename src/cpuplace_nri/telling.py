@@ -1,0 +1,68 @@
+"""Telling: decisions in words: what became of a request, by which rule, and why."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import evolve
+
+from cpuplace import Assignment, CpuSet, Kind, Observed, Plan
+from cpuplace.events import Event, Resize, Restart, Seen, Start
+from cpuplace_nri.answer import changes_of
+from cpuplace_nri.decision import Decision
+from cpuplace_nri.known import Known
+
+_RULES: Final = {kind: "R5" if kind is Kind.SHARED else "K0" if kind is Kind.UNMANAGED else "R4" for kind in Kind}
+
+
+def started(known: Known, held: Assignment, plan: Plan) -> Decision:
+    """A container was placed."""
+    return _decision(known, held, plan, "place", Start(request=held.request))
+
+
+def updated(known: Known, held: Assignment, plan: Plan, asked: CpuSet | None) -> Decision | None:
+    """A container was resized, or keeps its CPUs although somebody asks for others; None when neither."""
+    if not plan.is_empty:
+        return _decision(known, held, plan, "resize", Resize(container_id=held.container_id, count=held.request.count))
+    if asked is None or asked == held.cpus:
+        return None
+    reason = f"somebody else (a kubelet with static CPU policy?) asks for CPUs {asked}: it keeps {held.cpus}"
+    return evolve(_decision(known, held, plan, "hold", None), rule="R10", reason=reason)
+
+
+def synchronized(known: Known, plan: Plan, observed: Iterable[Observed]) -> Decision:
+    """All containers were looked at, and mended where it had to be."""
+    changes = changes_of(plan)
+    seen = tuple(
+        Seen(container_id=one.request.container_id, cpus=one.cpus, mems=one.mems, request=one.request)
+        for one in observed
+    )
+    reason = f"{len(seen)} containers run, {len({key for key, _ in changes})} of them are mended"
+    moved = tuple(dict.fromkeys(key for key, _ in changes if key in known.state.owners))
+    return Decision(kind="synchronize", rule="R9", reason=reason, moves=moved, event=Restart(observed=seen))
+
+
+def _decision(known: Known, held: Assignment, plan: Plan, kind: str, event: Event | None) -> Decision:
+    own = held.container_id
+    moved = (key for key, _ in changes_of(plan) if key in known.state.owners and key != own)
+    return Decision(
+        kind=kind,
+        container_id=own,
+        name=known.name(own),
+        cpus=held.cpus,
+        mems=held.mems,
+        rule=held.rule or _RULES[held.kind],
+        reason=_reason(held),
+        moves=tuple(dict.fromkeys(moved)),
+        event=event,
+    )
+
+
+def _reason(held: Assignment) -> str:
+    words = {
+        Kind.UNMANAGED: "is not managed and never touched",
+        Kind.PINNED: "pinned, exclusively",
+        Kind.PINNED_SHARED: "pinned, shared",
+        Kind.INTEGER: f"{held.request.count} exclusive CPUs",
+        Kind.SHARED: "shares the pool",
+    }
+    return held.degraded or words[held.kind]
