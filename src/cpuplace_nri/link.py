@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from cpuplace_nri.abilities import Abilities
-from cpuplace_nri.errors import ProtocolError, TtrpcError
+from cpuplace_nri.errors import TtrpcError
 from cpuplace_nri.mux import PLUGIN, RUNTIME, Mux, framed
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.service import PluginService
@@ -87,7 +87,10 @@ class Link(asyncio.Protocol):
         if self._server().is_answering():
             raise TtrpcError(Code.FAILED_PRECONDITION, "a handler cannot call the runtime: send updates with the reply")
         answer = await self._ask("UpdateContainers", nri.UpdateContainersRequest(update=updates), timeout)
-        return tuple(nri.UpdateContainersResponse.FromString(answer).failed)
+        try:
+            return tuple(nri.UpdateContainersResponse.FromString(answer).failed)
+        except DecodeError as error:
+            raise TtrpcError(Code.INTERNAL, f"the answer of UpdateContainers cannot be decoded: {error}") from None
 
     def close(self, reason: str = "closed by us") -> None:
         """Hang up at once; any number of times."""
@@ -112,7 +115,7 @@ class Link(asyncio.Protocol):
                     self._server().receive(piece)
                 elif connection == RUNTIME:
                     self._client.receive(piece)
-        except ProtocolError as error:
+        except Exception as error:  # a breach of protocol, or a plugin that cannot be made
             self._on_error(error)
             self.close(str(error))
 
@@ -155,10 +158,7 @@ class Link(asyncio.Protocol):
 def calls_of(plugin: PluginService) -> dict[str, Handler]:
     """The RPCs of a plugin by their names on the wire, bytes in, bytes out."""
     return {
-        method.name: _handler(
-            cast(_Call, getattr(plugin, snake_case(method.name))),
-            GetMessageClass(method.input_type),
-        )
+        method.name: _handler(cast(_Call, getattr(plugin, snake_case(method.name))), GetMessageClass(method.input_type))
         for method in _PLUGIN.methods
     }
 

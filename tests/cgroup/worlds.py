@@ -51,7 +51,7 @@ def worlds(draw: st.DrawFn) -> World:
     key = draw(st.sampled_from([*asked, "new"]))
     answer: cp.Plan | cp.Refusal = cp.release(state, key)
     if kind == "place":
-        request = draw(requests("new"))
+        request = draw(requests("new", host=state.topology))
         asked["new"] = request
         answer = cp.place(state, request)
     elif kind == "resize":
@@ -60,7 +60,9 @@ def worlds(draw: st.DrawFn) -> World:
         answer = cp.resize(state, request)
         asked[key] = request
     elif kind == "synchronize":  # containers that we never gave anything
-        new = [cp.Observed(request=draw(requests(f"new{n}"))) for n in range(draw(st.integers(0, 2)))]
+        new = [
+            cp.Observed(request=draw(requests(f"new{n}", host=state.topology))) for n in range(draw(st.integers(0, 2)))
+        ]
         there = [cp.Observed(request=one.request, cpus=one.cpus, mems=one.mems) for one in state.assignments.values()]
         asked |= {one.request.container_id: one.request for one in new}
         born = tuple(one.request.container_id for one in new)

@@ -26,7 +26,7 @@ def copies_by_hand(state: cp.HostState, pod: list[cp.ContainerRequest]) -> int |
 
 @given(states(), st.lists(st.integers(0, 9), max_size=3), st.data())
 def test_as_many_fit_as_start_one_after_another(state: cp.HostState, shape: list[int], data: st.DataObject) -> None:
-    pod = [data.draw(requests(f"new{number}", most=4)) for number in shape]
+    pod = [data.draw(requests(f"new{number}", most=4, host=state.topology)) for number in shape]
     pod = [evolve(one, container_id=f"x{at}", name=f"x{at}", pod="x") for at, one in enumerate(pod)]
     found = fit(state, pod)
     assert found.count == copies_by_hand(state, pod)

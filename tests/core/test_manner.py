@@ -1,5 +1,7 @@
 """The manner of a plan by example: pin by pin where no other order is safe, one step each, a dip that is allowed."""
 
+from attrs import evolve
+
 import cpuplace as cp
 from cpuplace.ordering import ordered
 
@@ -32,8 +34,9 @@ def test_two_pins_go_one_after_the_other_where_there_is_no_order_for_both_at_onc
     assert plan.path == (state, *plan.stops, plan.after)
     started = cp.start_pod(state, two)
     assert isinstance(started, cp.PodStart) and said(started.plan.steps) == way
-    refusal = cp.place_all(state, two, one_step_per_container=True)
-    assert isinstance(refusal, cp.NoLegalMove) and refusal.missing.endswith("with one step per container")
+    for together in (two, [evolve(one, pod="both") for one in two]):
+        refusal = cp.place_all(state, together, scope="pod", one_step_per_container=True)
+        assert isinstance(refusal, cp.NoLegalMove) and refusal.missing.endswith("with one step per container")
 
 
 def test_one_step_each_is_asked_of_all_steps_together() -> None:
@@ -50,6 +53,8 @@ def test_one_step_each_is_asked_of_all_steps_together() -> None:
     several.append(pin("q", "5"))  # now "s" would have to win 1 and lose all that it has
     refusal = cp.place_all(state, several, one_step_per_container=True)
     assert isinstance(refusal, cp.NoLegalMove) and refusal.container_id == "q"
+    assert (refusal.rule, refusal.missing) == ("R3", "no order of all steps has one step per container")
+    assert refusal.sentence == f"cannot be placed together with those before it: {refusal.missing}"
     assert isinstance(cp.place_all(state, several), cp.Plan)
 
 

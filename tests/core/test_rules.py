@@ -84,7 +84,8 @@ def test_r1_the_size_of_a_pin_is_noted_or_has_to_match() -> None:
     assert note == "p: the pin has 2 CPUs, the CPU limit is 4"
     assert cp.place(empty(), pin("p", "0-1", limit=2)).unwrap().notes == ()
     assert "the CPU limit is 4" in refused(empty(pin_size="match"), pin("p", "0-1", limit=4)).sentence
-    assert put(empty(pin_size="match"), pin("p", "0-1", limit=2))["p"].rule == "R1"
+    held = put(empty(pin_size="match"), pin("p", "0-1", limit=2))["p"]
+    assert held.rule == "R1" and held.baseline == held.cpus == cp.CpuSet([0, 1])
 
 
 def test_r2_pins_overlap_only_when_shared_or_of_one_pod() -> None:
@@ -110,7 +111,11 @@ def test_r3_integer_containers_and_their_withheld_siblings_make_way() -> None:
         ("narrow", "s"), ("move", "b"), ("move", "a"), ("grant", "p"),
     ]  # fmt: skip
     assert plan.notes[0] == "a: moves from 0,4 to 0-1 to make way for p" and plan.optimal
-    assert [reason.rule for reason in plan.explain().reasons] == ["R1", "R3", "R3"]
+    assert [(reason.container_id, reason.rule, reason.sentence) for reason in plan.explain().reasons] == [
+        ("p", "R1", "pinned to 4-5, verbatim"),
+        ("a", "R3", "moves from 0,4 to 0-1 to make way for p"),
+        ("b", "R3", "moves from 1 to 2 to make way for p"),
+    ]
     assert after["a"].rule == "R3" and after["a"].baseline == after["a"].cpus
     assert cp.violations(after) == ()
 
@@ -160,7 +165,7 @@ def test_r6_the_pool_keeps_its_floor() -> None:
     assert put(empty(min_shared_cpus=0), integer("c", 8)).pool == cp.CpuSet()
     assert refused(put(empty(min_shared_cpus=0), shared("s")), integer("c", 8)).rule == "R6"
     pinned = refused(empty(min_shared_cpus=3), pin("p", "0-5"))
-    assert isinstance(pinned, cp.PoolExhausted) and pinned.fits == 5
+    assert isinstance(pinned, cp.PoolExhausted) and (pinned.rule, pinned.fits) == ("R6", 5)
     assert str(put(empty(min_shared_cpus=3), pin("p", "0-5", exclusive=False)).pool) == "0-7"
 
 
@@ -214,6 +219,7 @@ def test_r6_says_who_would_starve() -> None:
     assert isinstance(refusal, cp.PoolExhausted)
     only = refused(state, pin("p", "0"))
     assert isinstance(only, cp.PoolExhausted) and only.holders == ("s",) and "leave s without" in only.sentence
+    assert (only.asked, only.fits) == (1, 0)
 
 
 def test_r7_narrowing_comes_before_and_widening_after_the_grant() -> None:
@@ -418,6 +424,7 @@ def test_unmanaged_containers_are_recorded_and_never_touched() -> None:
     state = put(empty(), integer("a", 2))
     plan = cp.place(state, cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet.parse("0,7"))).unwrap()
     assert plan.notes == ("u: not managed, runs on exclusive CPUs 0",) and "never touched" in str(plan.explain())
+    assert [(reason.container_id, reason.rule) for reason in plan.explain().reasons] == [("u", "K0")]
     assert str(plan.after.free) == "1-3,5-6" and cp.violations(plan.after) == ()
     assert refused(plan.after, pin("p", "7")).kind == "PinOverlap"
     assert cp.place(empty(), cp.ContainerRequest.unmanaged("u")).unwrap().notes == ()

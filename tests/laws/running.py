@@ -61,7 +61,7 @@ def crowds(draw: st.DrawFn) -> cp.HostState:
         one = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid)
         state = taken_over(state, one)
     for number in range(draw(st.integers(0, 3))):
-        state = taken_over(state, draw(requests(f"c{number}", most=2)))
+        state = taken_over(state, draw(requests(f"c{number}", most=2, host=host)))
     return taken_over(state, cp.ContainerRequest.shared("s")) if draw(st.booleans()) else state
 
 

@@ -26,7 +26,7 @@ def check_true(state: cp.HostState, small: cp.Plan | cp.Refusal, plenty: cp.Plan
 
 @given(states(), st.lists(st.integers(0, 1), min_size=1, max_size=2), SMALL, st.data())
 def test_a_small_budget_is_cut_or_right(state: cp.HostState, some: list[int], budget: int, data: st.DataObject) -> None:
-    several = [data.draw(requests(f"new{number}")) for number in range(len(some))]
+    several = [data.draw(requests(f"new{number}", host=state.topology)) for number in range(len(some))]
     one = several[0]
     check_true(state, cp.place(state, one, search_budget=budget), cp.place(state, one, search_budget=PLENTY))
     together = [cp.place_all(state, several, search_budget=nodes) for nodes in (budget, PLENTY)]

@@ -36,7 +36,7 @@ def patched(before: Snapshot, after: Snapshot) -> dict[tuple[str, str], cp.CpuSe
 
 @given(states(), st.data())
 def test_changes_lead_from_one_to_the_other(state: cp.HostState, data: st.DataObject) -> None:
-    answer = cp.place(state, data.draw(requests("new")))
+    answer = cp.place(state, data.draw(requests("new", host=state.topology)))
     after = answer.after if isinstance(answer, cp.Plan) else state
     was, now = snapshot(state), snapshot(after)
     own = {name: one.cpus for name, one in now.holdings.items() if one.kind is not cp.Kind.SHARED}

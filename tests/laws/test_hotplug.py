@@ -22,7 +22,7 @@ def test_any_sequence_of_offline_and_online_keeps_every_promise(state: cp.HostSt
         assert cp.violations(plan.after) == ()
         check_exclusive(plan.after)
         state = cp.apply(state, plan)
-        answer = cp.place(state, data.draw(requests(f"n{number}")))
+        answer = cp.place(state, data.draw(requests(f"n{number}", host=state.topology)))
         if isinstance(answer, cp.Plan):
             state = cp.apply(state, answer)
             assert cp.violations(state) == ()

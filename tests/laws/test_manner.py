@@ -16,7 +16,7 @@ worlds = st.one_of(states(), crowds())
 @st.composite
 def wanted(draw: st.DrawFn, state: cp.HostState, key: str) -> cp.ContainerRequest:
     """A request, mostly a pin that meets somebody; sometimes it takes the place of a running container."""
-    request = draw(requests(key))
+    request = draw(requests(key, host=state.topology))
     held = sorted(state.exclusive)
     if draw(st.integers(0, 2)) and held:
         cpus = draw(st.sets(st.sampled_from(held), min_size=1, max_size=3))

@@ -31,7 +31,7 @@ def changes(draw: st.DrawFn) -> tuple[cp.HostState, cp.HostState]:
         chosen = cp.CpuSet(draw(st.permutations(wide))[: len(one.cpus)])
         mems, preferred = bound_nodes(after, one.request, chosen.mask, PLAIN_WISHES)
         after = replaced(after, evolve(one, cpus=chosen, withheld=cp.CpuSet(), mems=mems, preferred=preferred))
-    after = taken_over(after, draw(requests("new", most=2))) if draw(st.booleans()) else after
+    after = taken_over(after, draw(requests("new", most=2, host=after.topology))) if draw(st.booleans()) else after
     assume(all(one.cpus for one in after.assignments.values() if one.kind is cp.Kind.SHARED))
     assume(not after.apart)
     return before, after

@@ -15,7 +15,7 @@ def picture(state: cp.HostState) -> object:
 
 @given(states(), st.data())
 def test_releasing_what_was_just_placed_gives_everything_back(state: cp.HostState, data: st.DataObject) -> None:
-    answer = cp.place(state, data.draw(requests("new")))
+    answer = cp.place(state, data.draw(requests("new", host=state.topology)))
     if isinstance(answer, cp.Plan) and not any(step.op is cp.Op.MOVE for step in answer.steps):  # who made way stays
         placed = cp.apply(state, answer)
         back = cp.apply(placed, cp.release(placed, "new"))
@@ -44,7 +44,7 @@ def test_a_refusal_tells_the_truth(state: cp.HostState, data: st.DataObject) -> 
 
 @given(states(), st.data())
 def test_refusals_are_sentences_and_plain_values(state: cp.HostState, data: st.DataObject) -> None:
-    answer = cp.place(state, data.draw(requests("new", most=12)))
+    answer = cp.place(state, data.draw(requests("new", most=12, host=state.topology)))
     if isinstance(answer, cp.Refusal):
         plain = answer.to_dict()
         assert plain["container_id"] == "new" and plain["rule"] and plain["kind"] == type(answer).__name__
@@ -56,7 +56,7 @@ def test_refusals_are_sentences_and_plain_values(state: cp.HostState, data: st.D
 def test_place_all_is_place_one_after_another_or_nothing(
     state: cp.HostState, sizes: list[int], data: st.DataObject
 ) -> None:
-    several = [data.draw(requests(f"n{number}")) for number in range(len(sizes))]
+    several = [data.draw(requests(f"n{number}", host=state.topology)) for number in range(len(sizes))]
     together = cp.place_all(state, several, scope="container")
     after: cp.HostState | None = state
     for request in several:
@@ -131,7 +131,7 @@ def test_renumbering_cpus_in_order_renumbers_the_plan(state: cp.HostState, data:
         cp.HostState.empty(renumbered(state.topology, to), policy),
     )
     for number in range(3):
-        request = data.draw(requests(f"n{number}"))
+        request = data.draw(requests(f"n{number}", host=state.topology))
         if request.pin - cp.CpuSet(old):
             continue
         other = evolve(request, pin=moved(request.pin, to), forbid=moved(request.forbid, to))
@@ -145,7 +145,7 @@ def test_renumbering_cpus_in_order_renumbers_the_plan(state: cp.HostState, data:
 @given(states(), st.data())
 def test_more_free_cpus_never_turn_a_plan_into_a_refusal(state: cp.HostState, data: st.DataObject) -> None:
     """The same host before anything was placed on it has at least the same CPUs free."""
-    request = data.draw(requests("new"))
+    request = data.draw(requests("new", host=state.topology))
     owners = [key for key, one in state.assignments.items() if one.kind is cp.Kind.INTEGER]
     roomier = state
     for key in data.draw(st.sets(st.sampled_from(owners)) if owners else st.just(set())):
@@ -156,7 +156,7 @@ def test_more_free_cpus_never_turn_a_plan_into_a_refusal(state: cp.HostState, da
 
 @given(states(), st.data())
 def test_explaining_agrees_with_the_plan(state: cp.HostState, data: st.DataObject) -> None:
-    answer = cp.place(state, data.draw(requests("new")))
+    answer = cp.place(state, data.draw(requests("new", host=state.topology)))
     if not isinstance(answer, cp.Plan):
         return
     reason, *moves = answer.explain().reasons
@@ -171,8 +171,8 @@ def test_explaining_agrees_with_the_plan(state: cp.HostState, data: st.DataObjec
 
 @given(states(), st.data())
 def test_a_plan_fits_the_state_it_was_made_for_and_its_equals_only(state: cp.HostState, data: st.DataObject) -> None:
-    first = cp.place(state, data.draw(requests("new")))
-    second = cp.place(state, data.draw(requests("other")))
+    first = cp.place(state, data.draw(requests("new", host=state.topology)))
+    second = cp.place(state, data.draw(requests("other", host=state.topology)))
     if isinstance(first, cp.Plan) and isinstance(second, cp.Plan):
         after = cp.apply(evolve(state), first)
         try:

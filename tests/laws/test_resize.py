@@ -16,7 +16,7 @@ def others(state: cp.HostState, key: str) -> object:
 def running(draw: st.DrawFn) -> tuple[cp.HostState, str]:
     """A state, and an integer container in it."""
     state = draw(states())
-    answer = cp.place(state, draw(requests("new")))
+    answer = cp.place(state, draw(requests("new", host=state.topology)))
     state = cp.apply(state, answer) if isinstance(answer, cp.Plan) else state
     keys = [key for key, one in state.owners.items() if one.kind is cp.Kind.INTEGER]
     assume(keys)

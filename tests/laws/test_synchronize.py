@@ -44,7 +44,7 @@ def test_what_is_legal_stays_and_there_is_nothing_to_do(state: cp.HostState) -> 
 
 @given(states(), st.data())
 def test_after_a_crash_at_any_step_of_any_plan(state: cp.HostState, data: st.DataObject) -> None:
-    answer = cp.place(state, data.draw(requests("new")))
+    answer = cp.place(state, data.draw(requests("new", host=state.topology)))
     keys = sorted(state.assignments)
     plan = (
         answer if isinstance(answer, cp.Plan) else cp.release(state, data.draw(st.sampled_from(keys)) if keys else "x")
@@ -79,7 +79,7 @@ def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
     some = st.sets(st.sampled_from(ids)).map(cp.CpuSet)
     seen = []
     for number in range(data.draw(st.integers(0, 5))):
-        request = data.draw(requests(f"c{number}"))
+        request = data.draw(requests(f"c{number}", host=state.topology))
         if data.draw(st.integers(0, 5)) == 0:
             request = cp.ContainerRequest.unmanaged(f"c{number}", cpus=data.draw(some))
         seen.append(cp.Observed(request=request, cpus=data.draw(some)))

@@ -39,14 +39,17 @@ def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
 
 
 @st.composite
-def requests(draw: st.DrawFn, key: str, *, most: int = 6) -> cp.ContainerRequest:
+def requests(draw: st.DrawFn, key: str, *, most: int = 6, host: cp.Topology | None = None) -> cp.ContainerRequest:
+    """Any request; with `host` most pins are of CPUs that it has."""
     pod = draw(st.sampled_from(["p", "q"]))
     kind = draw(st.sampled_from(["integer", "integer", "integer", "pinned", "shared"]))
     if kind == "integer":
         count, wishes = draw(st.integers(1, most)), draw(st.sampled_from(WISHES))
         return cp.ContainerRequest.integer(key, count, pod=pod, name=key, wishes=wishes, forbid=draw(few_cpus))
     if kind == "pinned":
-        return cp.ContainerRequest.pinned(key, draw(few_cpus), exclusive=draw(st.booleans()), pod=pod, name=key)
+        there = sorted(host.online) if host is not None and draw(st.integers(0, 3)) else range(15)
+        pin = cp.CpuSet(draw(st.sets(st.sampled_from(there), max_size=3)))
+        return cp.ContainerRequest.pinned(key, pin, exclusive=draw(st.booleans()), pod=pod, name=key)
     return cp.ContainerRequest.shared(key, pod=pod, name=key, forbid=draw(few_cpus))
 
 
@@ -56,7 +59,7 @@ def states(draw: st.DrawFn, *, most: int = 5) -> cp.HostState:
     host = draw(hosts())
     state = cp.HostState.empty(host, draw(policies(host)))
     for number in range(draw(st.integers(0, most))):
-        answer = cp.place(state, draw(requests(f"c{number}", most=4)))
+        answer = cp.place(state, draw(requests(f"c{number}", most=4, host=host)))
         if isinstance(answer, cp.Plan):
             state = cp.apply(state, answer)
     for key in [key for key in state.assignments if draw(st.integers(0, 3)) == 0]:

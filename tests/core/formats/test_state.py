@@ -55,7 +55,7 @@ def test_a_state_is_read_back_exactly(state: cp.HostState) -> None:
 
 @given(states(), st.data())
 def test_a_state_read_back_decides_the_same(state: cp.HostState, data: st.DataObject) -> None:
-    request = data.draw(requests("new"))
+    request = data.draw(requests("new", host=state.topology))
     was, now = cp.place(state, request), cp.place(read(state), request)
     if isinstance(was, cp.Plan):
         assert now.unwrap().steps == was.steps
