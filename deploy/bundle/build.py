@@ -25,7 +25,8 @@ def main(folder: Path) -> int:
     shutil.rmtree(lib / "bin", ignore_errors=True)
     for name in ("99-cpuplace", "start.py"):
         shutil.copy2(HERE / name, folder / name)
-    # Checked by content, so that an unpacked copy needs no times and may be read-only.
+    (folder / "python").write_text(f"python{sys.version_info.major}.{sys.version_info.minor}\n")
+    # Not checked against the sources, whose times an unpacked copy need not keep.
     compileall.compile_dir(lib, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
     seconds = registers(folder / "99-cpuplace", folder)
     if seconds is None:
