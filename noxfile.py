@@ -115,8 +115,8 @@ def bundle(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def laws(session: nox.Session) -> None:
-    """The property tests once more, long and random: a find is a seed to keep."""
-    run_tests(session, "-n", WORKERS, "-m", "hypothesis", profile="laws")
+    """The property tests once more, long and random: a find is a seed to keep. No test counts as hanging."""
+    run_tests(session, "-n", WORKERS, "-o", "faulthandler_timeout=0", "-m", "hypothesis", profile="laws")
 
 
 @nox.session(default=False, python=["3.12", "3.13"])

@@ -291,7 +291,14 @@ def _cannot_hold(known: Known, one: Assignment) -> Impossible:
 
 
 def _observed(one: Seen, request: ContainerRequest) -> Observed:
-    return Observed(request=request, cpus=one.cpus or CpuSet(), mems=one.mems, baseline=one.baseline or CpuSet())
+    return Observed(request=request, cpus=one.cpus or CpuSet(), mems=one.mems, baseline=_baseline(one))
+
+
+def _baseline(one: Seen) -> CpuSet:
+    """The CPUs of its creation; of one that was moved since as many of those that it has now."""
+    created, has = one.baseline or CpuSet(), one.cpus or CpuSet()
+    kept = created & has
+    return kept | CpuSet(sorted(has - kept)[: len(created) - len(kept)])
 
 
 def _resized(state: HostState, request: ContainerRequest) -> Plan | Refusal:
