@@ -7,7 +7,6 @@ import compileall
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tarfile
 import time
@@ -55,12 +54,9 @@ def registers(launcher: Path, scratch: Path) -> float | None:
     config.write_text(f'{{"lock": "{scratch}/trial", "admin_socket": ""}}')
     began = time.monotonic()
     with ours, its:
-        # Moves the socket to file 3 and lets nothing else of ours through.
-        process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" "$@" 3<&{its.fileno()}', str(launcher), "--config", str(config)],
-            env=environment,
-            pass_fds=(its.fileno(),),
-        )
+        words = [str(launcher), "--config", str(config)]
+        files = [(os.POSIX_SPAWN_DUP2, its.fileno(), 3)]
+        process = os.posix_spawn(launcher, words, environment, file_actions=files)
         its.close()
         ours.settimeout(PATIENCE)
         try:
@@ -74,8 +70,8 @@ def registers(launcher: Path, scratch: Path) -> float | None:
         except TimeoutError:
             return None
         finally:
-            process.terminate()
-            process.wait()
+            ours.close()
+            os.waitpid(process, 0)
             config.unlink()
             shutil.rmtree(scratch / "trial", ignore_errors=True)
 

@@ -23,6 +23,7 @@ from cpuplace_nri.identity import Identity, Preinstalled, only_one
 from cpuplace_nri.link import Link
 from cpuplace_nri.logs import Log
 from cpuplace_nri.manners import Manners
+from cpuplace_nri.notifying import tell_ready
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.running import Runner, Surroundings, inherited_socket
 from cpuplace_nri.tally import Tally
@@ -180,6 +181,7 @@ class Service:
                 await self._registered.wait()
                 while self.missing():
                     await asyncio.sleep(0.02)
+        tell_ready(os.environ)
         self.log.open()
         await self._serve_health(stack)
         await self._serve_admin(stack)
