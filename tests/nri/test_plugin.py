@@ -380,6 +380,21 @@ async def test_a_cgroup_that_cannot_be_written_is_left_to_a_runtime_that_may_be_
             assert at.cpus["web"] == "0-7"
 
 
+@asynchronous
+async def test_a_second_connection_brings_what_neither_way_can_where_that_is_wanted() -> None:
+    async with placing("0.12.0", widen_delay=50, second_connection=True) as at:
+        at.cgroups.readonly = True
+        await integer(at, "db", 4)
+        await shared(at)
+        await at.runtime.remove_pod("pod-db")
+        await at.until(lambda: at.cpus["web"] == "0-7")
+        assert at.runtime.kernel.specs["web"].linux.resources.cpu.cpus == "0-7"
+        await at.until(lambda: not at.node.known.stale)
+        assert not at.errors
+        await integer(at, "db", 2)
+        assert at.cpus["db"] == "0-1"
+
+
 @pytest.mark.parametrize("check", ["off", "report", "repair"])
 @asynchronous
 async def test_what_others_write_is_seen_and_mended(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
