@@ -1,6 +1,7 @@
 """Every gate of this repository: `nox` runs the default ones in this order, `nox -l` lists all."""
 
 import json
+import shutil
 
 import nox
 
@@ -10,6 +11,7 @@ nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 TYPED = ("src", "tests", "benchmarks", "docs", "noxfile.py")
+BUNDLE = "dist/cpuplace-nri"
 WORKERS = "2"  # what CI has; more gain little, since starting a worker costs a second
 
 
@@ -104,9 +106,17 @@ def protos(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bundle(session: nox.Session) -> None:
+    """`dist/cpuplace-nri`: the plugin as a runtime starts it itself, with all it needs but Python; and its tar.gz."""
+    shutil.rmtree(BUNDLE, ignore_errors=True)
+    session.run("python", "-m", "pip", "install", "-q", "--no-compile", "--target", f"{BUNDLE}/lib", ".[nri]")
+    session.run("python", "deploy/bundle/build.py", BUNDLE)
+
+
+@nox.session(default=False)
 def laws(session: nox.Session) -> None:
-    """The property tests once more, long and random: a find is a seed to keep."""
-    run_tests(session, "-n", WORKERS, "-m", "hypothesis", profile="laws")
+    """The property tests once more, long and random: a find is a seed to keep. No test counts as hanging."""
+    run_tests(session, "-n", WORKERS, "-o", "faulthandler_timeout=0", "-m", "hypothesis", profile="laws")
 
 
 @nox.session(default=False, python=["3.12", "3.13"])

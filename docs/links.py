@@ -21,7 +21,10 @@ def main() -> int:
 def markdown() -> list[Path]:
     """Every page of the project, in a stable order."""
     return sorted(
-        [*ROOT.glob("*.md"), *(p for f in ("docs", "benchmarks", "examples") for p in (ROOT / f).rglob("*.md"))]
+        [
+            *ROOT.glob("*.md"),
+            *(p for f in ("docs", "benchmarks", "examples", "deploy") for p in (ROOT / f).rglob("*.md")),
+        ]
     )
 
 

@@ -49,7 +49,7 @@ def ours() -> Iterator[Path]:
     yield from (
         p for p in ROOT.iterdir() if p.is_file() and (p.suffix or p.name == "LICENSE") and p.name != ".coverage"
     )
-    for folder in ("src", "tests", "docs", "examples", "benchmarks", ".ci"):
+    for folder in ("src", "tests", "docs", "examples", "benchmarks", "deploy", ".ci"):
         yield from (p for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
 
 

@@ -13,33 +13,28 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cpuplace import BadInput, CpuplaceError, HostState, Refused, Topology
-from cpuplace_linux.read_host import read_host
-from cpuplace_nri.admin import Admin
-from cpuplace_nri.answering import Answering
-from cpuplace_nri.cgroups import KernelCgroups
 from cpuplace_nri.config import Config, address
 from cpuplace_nri.configfile import parse_config, read_config
-from cpuplace_nri.deciding import Deciding
 from cpuplace_nri.errors import TtrpcError
-from cpuplace_nri.following import Following
-from cpuplace_nri.health import Health
-from cpuplace_nri.hotplug import Hotplug
 from cpuplace_nri.identity import Identity, Preinstalled, only_one
 from cpuplace_nri.link import Link
 from cpuplace_nri.logs import Log
 from cpuplace_nri.manners import Manners
-from cpuplace_nri.metrics import Metrics
-from cpuplace_nri.node import Node
-from cpuplace_nri.plugin import Plugin
+from cpuplace_nri.notifying import tell_ready
 from cpuplace_nri.proto import nri_pb2 as nri
-from cpuplace_nri.reloading import reload
-from cpuplace_nri.running import Runner, Surroundings, inherited_socket
+from cpuplace_nri.running import Runner, Surroundings, connected_socket, inherited_socket
 from cpuplace_nri.tally import Tally
 from cpuplace_nri.ttrpc import Code
 from cpuplace_nri.watching import Watch
+
+if TYPE_CHECKING:
+    from cpuplace_nri.deciding import Deciding
+    from cpuplace_nri.following import Following
+    from cpuplace_nri.node import Node
+    from cpuplace_nri.plugin import Plugin
 
 ALONE: Final = 2.0
 """Seconds without a runtime after which the rest is loaded all the same."""
@@ -63,7 +58,7 @@ class Service:
         reread: Callable[[], Config],
         preinstalled: Preinstalled | None = None,
         handed: bool = False,
-        host: Callable[[], Topology] = lambda: read_host("/", name=_HOST),
+        host: Callable[[], Topology] | None = None,
     ) -> None:
         self.config = config
         self.tally = Tally()
@@ -71,7 +66,8 @@ class Service:
         self.log.configure(config.log_level, config.log_format)
         self.watch = Watch(self.log, self.tally)
         self.node: Node | None = None
-        self._reread, self._preinstalled, self._handed, self._host = reread, preinstalled, handed, host
+        self._reread, self._preinstalled, self._handed = reread, preinstalled, handed
+        self._host = host or _this_host
         self._manners = Manners.of(config)
         self._deciding: Deciding | None = None
         self._following: Following | None = None
@@ -128,13 +124,31 @@ class Service:
 
     # --- what the runtime makes us load -----------------------------------------------------------
 
-    def _plugin(self) -> Plugin:
-        """What a link serves; made when the registration is on its way, since reading the host takes a while."""
+    def _plugin(self) -> "Plugin":
+        """What a link serves; made when the registration is on its way, since that takes a while."""
+        from cpuplace_nri.cgroups import KernelCgroups
+        from cpuplace_nri.deciding import Deciding
+        from cpuplace_nri.following import Following
+        from cpuplace_nri.node import Node
+        from cpuplace_nri.plugin import Plugin
+
         node = Node(self._host(), self.config.policy, self.watch.decided)
         deciding = Deciding()
-        following = Following(node, deciding, KernelCgroups(), self.watch, self._manners)
+        courier = self._deliver if self.config.second_connection else None
+        following = Following(node, deciding, KernelCgroups(), self.watch, self._manners, courier)
         self.node, self._deciding, self._following = node, deciding, following
         return Plugin(node, deciding, following, self.watch, self._manners, configured=self._configured)
+
+    async def _deliver(self, updates: list[nri.ContainerUpdate]) -> bool:
+        """Updates by a second connection."""
+        from cpuplace_nri.delivering import deliver
+
+        identity = Identity(self.config.name, self.config.index_text)
+        try:
+            sock = await connected_socket(Path(self.config.socket))
+        except OSError:
+            return False
+        return await deliver(sock, updates, identity, on_error=self._on_error)
 
     def _configured(self, request: nri.ConfigureRequest) -> None:
         """Remember who the runtime is; take the configuration that it hands to a plugin without a file of its own."""
@@ -179,6 +193,7 @@ class Service:
                 await self._registered.wait()
                 while self.missing():
                     await asyncio.sleep(0.02)
+        tell_ready(os.environ)
         self.log.open()
         await self._serve_health(stack)
         await self._serve_admin(stack)
@@ -187,6 +202,9 @@ class Service:
         where = address(self.config.listen)
         if where is None:
             return
+        from cpuplace_nri.health import Health
+        from cpuplace_nri.metrics import Metrics
+
         metrics = Metrics(self.tally, self._state, lambda: not self.missing(), self._info())
         await asyncio.to_thread(metrics.text)  # imports the library, off the loop
         try:
@@ -198,6 +216,9 @@ class Service:
     async def _serve_admin(self, stack: AsyncExitStack) -> None:
         if not self.config.admin_socket:
             return
+        from cpuplace_nri.admin import Admin
+        from cpuplace_nri.answering import Answering
+
         answering = Answering(
             node=lambda: self.node, watch=self.watch, config=lambda: self.config, runtime=self.runtime
         )
@@ -213,6 +234,8 @@ class Service:
 
     async def _watch_host(self) -> None:
         """CPUs and memory that come and go, from the moment on at which the host was read."""
+        from cpuplace_nri.hotplug import Hotplug
+
         await self._registered.wait()
         await Hotplug(self._host_changed).run()
 
@@ -269,6 +292,8 @@ class Service:
     async def _reloaded(self, config: Config) -> str:
         if self.node is None or self._deciding is None or self._following is None:
             raise NotYet("no runtime has been connected yet")
+        from cpuplace_nri.reloading import reload
+
         async with self._deciding.turn:
             done = reload(self.config, config, self.node.change_policy)
             if done.plan is not None:
@@ -287,6 +312,12 @@ class Service:
         task = asyncio.ensure_future(what)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _this_host() -> Topology:
+    from cpuplace_linux.read_host import read_host
+
+    return read_host("/", name=_HOST)
 
 
 def _made(folder: str) -> Path:

@@ -148,7 +148,7 @@ def test_r4_forbidden_cpus_are_not_given_and_absent_ids_in_them_ignored() -> Non
     assert str(put(empty(), integer("c", 2, forbid=cp.CpuSet.parse("0,99")))["c"].cpus) == "1,5"
     refusal = refused(empty(), integer("c", 9))
     assert isinstance(refusal, cp.NotEnoughCpus)
-    assert (refusal.asked, refusal.fits, str(refusal.free)) == (9, 7, "0-7")
+    assert (refusal.rule, refusal.asked, refusal.fits, str(refusal.free)) == ("R4", 9, 7, "0-7")
     assert refusal.sentence == "asks for 9 CPUs, 8 free ones may be used; 7 CPUs would fit"
 
 
@@ -321,6 +321,8 @@ def test_r8_what_init_containers_leave_is_free_for_their_pod_only() -> None:
     state = cp.release(state, "i").after
     assert str(put(state, integer("m", 2, pod="p", name="main"))["m"].cpus) == "0,4"
     assert str(put(state, integer("m", 2, pod="q", name="main"))["m"].cpus) == "1,5"
+    beside = cp.release(put(empty(), integer("i", 2, pod="p", name="side")), "i").after  # who may come back
+    assert str(put(beside, integer("m", 2, pod="p", name="main"))["m"].cpus) == "1,5"
 
 
 def test_r12_memory_of_pins_follows_their_cpus_and_is_a_budget() -> None:
@@ -340,6 +342,7 @@ def test_r12_integer_containers_span_another_node_when_memory_needs_it() -> None
     assert refused(state, integer("i", 2, memory_bytes=2500)).kind == "NotEnoughMemory"
     one = refused(state, integer("i", 2, memory_bytes=1500, wishes=cp.Wishes(numa="require-one")))
     assert one.kind == "NotEnoughMemory"
+    assert refused(state, integer("i", 9, memory_bytes=1)).kind == "NotEnoughCpus"
 
 
 def test_r12_a_search_that_is_cut_does_not_claim_that_there_is_no_answer() -> None:
@@ -443,7 +446,8 @@ def test_isolated_cpus_are_set_aside_for_who_wishes_them() -> None:
     assert (str(state.set_aside), str(state.pool), str(state.free)) == ("2-3", "0-1,4-7", "0-1,4-7")
     wished = put(state, integer("c", 1, wishes=cp.Wishes(isolated="require")))
     assert str(wished["c"].cpus) in ("2", "3") and len(wished.set_aside) == 1
-    assert refused(state, integer("c", 3, wishes=cp.Wishes(isolated="require"))).kind == "WishUnmet"
+    unmet = refused(state, integer("c", 3, wishes=cp.Wishes(isolated="require")))
+    assert (unmet.kind, unmet.rule) == ("WishUnmet", "section 5")
     assert cp.HostState.empty(host, cp.Policy(isolated_cpus="ignore")).free == host.online
     assert str(cp.HostState.empty(host, cp.Policy(isolated_cpus="unusable")).usable) == "0-1,4-7"
 

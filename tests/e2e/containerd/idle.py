@@ -1,12 +1,17 @@
 """A plugin that does nothing, on a bare socket: what any plugin costs, and a proof of the bed without our own code.
 
-`python idle.py SOCKET [INDEX] [METHOD]`; it runs until the runtime hangs up, and refuses METHOD.
+`python idle.py SOCKET [INDEX] [METHOD]`; it runs until the runtime hangs up, and refuses METHOD. "-" as the socket is
+the one that it inherits, as plugins do that a runtime starts.
 """
 
+import os
 import socket
 import struct
+import subprocess
 import sys
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 OURS: Final = 1
@@ -73,8 +78,11 @@ class Plugin:
     """One connection."""
 
     def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+        if path == "-":
+            self._socket = socket.socket(fileno=int(os.environ["NRI_PLUGIN_SOCKET"]))
+        else:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.connect(path)
         self._arrived = b""
 
     def register(self, index: str) -> None:
@@ -118,6 +126,18 @@ class Plugin:
                 wanted = 10 + struct.unpack_from(">I", body)[0]
         self._arrived = self._arrived[at:]
         return connection, struct.unpack_from(">I", body, 4)[0], body[10:]
+
+
+@contextmanager
+def running(path: Path, *, refused: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    """One as a process beside a runtime, "98-idle"; `refused` is a method to which it says no."""
+    words = [sys.executable, __file__, str(path), "98", *([refused] if refused else [])]
+    process = subprocess.Popen(words)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def main(path: str, index: str = "98", *refused: str) -> None:

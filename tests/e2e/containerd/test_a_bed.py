@@ -1,8 +1,7 @@
 """The bed itself, before anything of ours: pods run, a plugin that does nothing changes nothing, all is gone again."""
 
 import signal
-import subprocess
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,19 +17,15 @@ from .kubelet import TOP, Kubelet, refusal
 @pytest.mark.parametrize("plugin", [False, True], ids=["alone", "idle"])
 def test_a_container_without_us_runs_everywhere(containerd: Containerd, kubelet: Kubelet, plugin: bool) -> None:
     since = len(containerd.log())
-    process = subprocess.Popen([sys.executable, idle.__file__, str(containerd.nri)]) if plugin else None
-    try:
-        if process:
+    with ExitStack() as stack:
+        if plugin:
+            process = stack.enter_context(idle.running(containerd.nri))
             containerd.joined("98-idle", since=since)
         container = kubelet.alone("one", cpus=1)
         assert kubelet.look(container).agreed == read_host("/").online
         kubelet.limit(container, 2)
         kubelet.end(container.pod)
-        assert process is None or process.poll() is None
-    finally:
-        if process:
-            process.terminate()
-            process.wait()
+        assert not plugin or process.poll() is None
     assert containerd.complaints(since) == []
 
 

@@ -1,8 +1,6 @@
 """What goes wrong on a node: processes die, hang, come twice, are late; what was placed stays, the rest is mended."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -101,14 +99,10 @@ def test_a_create_that_another_plugin_refuses_after_our_answer_holds_nothing(
     since = len(containerd.log())
     agents(policy=POLICY, settings={"index": 50}, wait=False)
     containerd.joined("50-cpuplace", since=since)
-    other = subprocess.Popen([sys.executable, idle.__file__, str(containerd.nri), "98", "CreateContainer"])
-    try:
+    with idle.running(containerd.nri, refused="CreateContainer"):
         containerd.joined("98-idle", since=since)
         pod = kubelet.pod("refused")
         assert "not today" in refusal(lambda: kubelet.create(pod, cpus=1))
-    finally:
-        other.terminate()
-        other.wait()
     kubelet.end(pod)
     integer, shared = kubelet.alone("train", cpus=1), kubelet.alone("web", qos="burstable", cpus=0.5)
     assert now(kubelet, integer, shared) == (ZERO, ONE)
