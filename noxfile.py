@@ -119,6 +119,13 @@ def laws(session: nox.Session) -> None:
     run_tests(session, "-n", WORKERS, "-o", "faulthandler_timeout=0", "-m", "hypothesis", profile="laws")
 
 
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """A million malformed frames, messages, annotations at the plugin: `-- --inputs N --seed S`; a find is a number."""
+    install(session, "test")
+    session.run("python", "-m", "tests.nri.fuzz", *session.posargs, env={"PYTHONPATH": "tests:."})
+
+
 @nox.session(default=False, python=["3.12", "3.13"])
 def others(session: nox.Session) -> None:
     """All tests on the other Pythons, where they are installed."""

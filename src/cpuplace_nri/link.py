@@ -10,6 +10,7 @@ from typing import Final, cast
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from cpuplace import BadInput
 from cpuplace_nri.abilities import Abilities
 from cpuplace_nri.errors import TtrpcError
 from cpuplace_nri.mux import PLUGIN, RUNTIME, Mux, framed
@@ -155,14 +156,6 @@ class Link(asyncio.Protocol):
         return configure
 
 
-def calls_of(plugin: PluginService) -> dict[str, Handler]:
-    """The RPCs of a plugin by their names on the wire, bytes in, bytes out."""
-    return {
-        method.name: _handler(cast(_Call, getattr(plugin, snake_case(method.name))), GetMessageClass(method.input_type))
-        for method in _PLUGIN.methods
-    }
-
-
 def snake_case(name: str) -> str:
     """The name of an RPC as a method is named here.
 
@@ -172,6 +165,16 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+_METHODS: Final = tuple(
+    (method.name, snake_case(method.name), GetMessageClass(method.input_type)) for method in _PLUGIN.methods
+)
+
+
+def calls_of(plugin: PluginService) -> dict[str, Handler]:
+    """The RPCs of a plugin by their names on the wire, bytes in, bytes out."""
+    return {name: _handler(cast(_Call, getattr(plugin, ours)), request_type) for name, ours, request_type in _METHODS}
+
+
 def _handler(call: _Call, request_type: type[Message]) -> Handler:
     async def handle(payload: bytes, timeout: float | None) -> bytes:
         try:
@@ -179,6 +182,9 @@ def _handler(call: _Call, request_type: type[Message]) -> Handler:
         except DecodeError as error:
             sentence = f"{request_type.DESCRIPTOR.name} cannot be decoded: {error}"
             raise TtrpcError(Code.INVALID_ARGUMENT, sentence) from None
-        return (await call(request, timeout)).SerializeToString()
+        try:
+            return (await call(request, timeout)).SerializeToString()
+        except BadInput as error:  # a message that can be decoded and still cannot be, a container without an id say
+            raise TtrpcError(Code.INVALID_ARGUMENT, str(error)) from None
 
     return handle

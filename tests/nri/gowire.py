@@ -76,7 +76,7 @@ class GoWire:
 
     async def start(self, serve: Callable[[str, str, bytes], Awaitable[Message]]) -> None:
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
-        parts = (self._demultiplex(), self._take_answers(), self._take_calls(serve))
+        parts = (self._demultiplex, self._take_answers, lambda: self._take_calls(serve))
         self._tasks = [asyncio.create_task(self._guarded(part)) for part in parts]
 
     def close(self, why: str) -> None:
@@ -94,6 +94,7 @@ class GoWire:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(GoneError(why))
+                answer.exception()  # whoever waited may be gone too
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -114,7 +115,8 @@ class GoWire:
         self._waiting[stream] = answer
         await self.send(1, stream, 1, call.SerializeToString())
         try:
-            response = await asyncio.wait_for(answer, timeout)
+            async with asyncio.timeout(timeout):  # wait_for of Python 3.11 can swallow that it is cancelled
+                response = await answer
         except TimeoutError:
             raise NoAnswerError(f"{method}: context deadline exceeded") from None
         finally:
@@ -146,9 +148,9 @@ class GoWire:
                     if self._cut:
                         await asyncio.sleep(0)
 
-    async def _guarded(self, part: Awaitable[None]) -> None:
+    async def _guarded(self, part: Callable[[], Awaitable[None]]) -> None:
         try:
-            await part
+            await part()
         except (GoneError, OSError, asyncio.IncompleteReadError) as error:
             self.close(str(error))
 
