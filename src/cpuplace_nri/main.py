@@ -32,6 +32,7 @@ from cpuplace_nri.watching import Watch
 
 if TYPE_CHECKING:
     from cpuplace_nri.deciding import Deciding
+    from cpuplace_nri.errand import FollowingByErrand
     from cpuplace_nri.following import Following
     from cpuplace_nri.node import Node
     from cpuplace_nri.plugin import Plugin
@@ -136,7 +137,14 @@ class Service:
         deciding = Deciding()
         following = Following(node, deciding, KernelCgroups(), self.watch, self._manners)
         self.node, self._deciding, self._following = node, deciding, following
-        return Plugin(node, deciding, following, self.watch, self._manners, configured=self._configured)
+        afterwards = self._by_errand(following) if self.config.second_connection else following
+        return Plugin(node, deciding, afterwards, self.watch, self._manners, configured=self._configured)
+
+    def _by_errand(self, following: "Following") -> "FollowingByErrand":
+        from cpuplace_nri.errand import Errand, FollowingByErrand
+
+        path, identity = Path(self.config.socket), Identity(self.config.name, self.config.index_text)
+        return FollowingByErrand(following, lambda link: Errand(link, path, identity, self._on_error))
 
     def _configured(self, request: nri.ConfigureRequest) -> None:
         """Remember who the runtime is; take the configuration that it hands to a plugin without a file of its own."""

@@ -20,6 +20,7 @@ from cpuplace.formats import events as events_format
 from cpuplace.replaying import replay
 from cpuplace_nri import main as whole
 from cpuplace_nri.asking import ask, ask_many
+from cpuplace_nri.cgroups import Cpuset
 from cpuplace_nri.config import Config, nri_policy
 from cpuplace_nri.configfile import read_config
 from cpuplace_nri.identity import Identity, Preinstalled
@@ -235,6 +236,34 @@ def test_a_configuration_from_the_runtime_that_is_not_good_is_refused_with_its_l
 
     live(life, config="profile: weka\nreserved: 0")
     assert "at line 2: reserved: 'reserved' is a field of the policy" in capsys.readouterr().err
+
+
+class Unwritable:
+    """Cgroups that have what they have, and take nothing."""
+
+    def read(self, place: str) -> Cpuset | None:
+        return None
+
+    def write(self, place: str, held: cp.Held) -> None:
+        raise PermissionError(1, "no")
+
+
+def test_what_cannot_be_written_goes_by_a_second_connection_where_it_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cpuplace_nri.cgroups.KernelCgroups", Unwritable)
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt, widen_delay=1, second_connection=True)
+        async with served(Service(said, reread=lambda: said, host=lambda: HOST)):
+            await rt.synchronized()
+            await rt.run(a_pod("w"), a_container("web", "w", cpu=0.5))
+            await rt.run(a_pod("p", qos="guaranteed"), a_container("c", "p", cpu=2, limited=True, memory=1 << 20))
+            assert rt.cpus["web"] == HOST.online - rt.cpus["c"]
+            await rt.stop("c")
+            await until(lambda: rt.cpus["web"] == HOST.online)
+
+    live(life, version="0.8")
 
 
 def test_a_socket_of_health_that_cannot_be_had_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
