@@ -75,7 +75,7 @@ class Config:
         live=True,
     )
     second_connection: bool = _doc(
-        "what cannot be written to a cgroup goes by a short second connection where the runtime is too old to be called",
+        "what cannot be written to a cgroup goes by a short second connection where the runtime cannot be called",
         default=False,
     )
     listen: str = _doc(
