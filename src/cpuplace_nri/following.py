@@ -6,7 +6,7 @@ it again.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from attrs import frozen
@@ -18,6 +18,7 @@ from cpuplace_nri.deciding import Deciding
 from cpuplace_nri.errors import TtrpcError
 from cpuplace_nri.manners import Manners
 from cpuplace_nri.node import Node
+from cpuplace_nri.proto.nri_pb2 import ContainerUpdate
 from cpuplace_nri.service import RuntimeLink
 from cpuplace_nri.translate import updates
 from cpuplace_nri.voice import Voice
@@ -41,12 +42,25 @@ class Differs:
     repairable: bool = True
 
 
-class Following:
-    """Timers and looks of one plugin; `unsolicited` says whether the runtime may be called at all."""
+Courier = Callable[[list[ContainerUpdate]], Awaitable[bool]]
+"""Brings updates to a runtime that must not be called, by a second connection; False when it could not."""
 
-    def __init__(self, node: Node, deciding: Deciding, cgroups: Cgroups, voice: Voice, manners: Manners) -> None:
+
+class Following:
+    """Timers and looks of one plugin. `courier`: where to turn when neither the cgroup can be written nor the runtime
+    be called."""
+
+    def __init__(
+        self,
+        node: Node,
+        deciding: Deciding,
+        cgroups: Cgroups,
+        voice: Voice,
+        manners: Manners,
+        courier: Courier | None = None,
+    ) -> None:
         self._node, self._deciding, self._cgroups, self._voice = node, deciding, cgroups, voice
-        self._manners = manners
+        self._manners, self._courier = manners, courier
         self._link: RuntimeLink | None = None
         self._fresh: dict[str, None] = {}
         self._doubted: dict[str, None] = {}
@@ -123,20 +137,27 @@ class Following:
 
         Others decide meanwhile, so what was asked for is compared with what holds then, and asked again.
         """
-        link = self._link
         for _ in range(TRIES):
-            if not changes or link is None or link.closed.is_set() or not link.abilities.unsolicited:
+            if not changes or not await self._sent(changes):
                 return
-            try:
-                failed = await link.update_containers(updates(changes))
-            except TtrpcError as error:
-                self._voice.count("updates_failed")
-                self._voice.say("warning", "the runtime refused an update", error=str(error))
-                return
-            self._voice.count("updates_failed", by=len(failed))
             state = self._node.state
             self._node.told(key for key, held in changes if key in state and state[key].held == held)
             changes = tuple((key, state[key].held) for key, held in changes if key in state and state[key].held != held)
+
+    async def _sent(self, changes: Changes) -> bool:
+        link = self._link
+        if link is None or link.closed.is_set():
+            return False
+        try:
+            if link.abilities.unsolicited:
+                failed = await link.update_containers(updates(changes))
+                self._voice.count("updates_failed", by=len(failed))
+                return True
+            return self._courier is not None and await self._courier(updates(changes))
+        except TtrpcError as error:
+            self._voice.count("updates_failed")
+            self._voice.say("warning", "the runtime refused an update", error=str(error))
+            return False
 
     # --- looking ---------------------------------------------------------------------------------
 

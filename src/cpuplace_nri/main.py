@@ -25,14 +25,13 @@ from cpuplace_nri.logs import Log
 from cpuplace_nri.manners import Manners
 from cpuplace_nri.notifying import tell_ready
 from cpuplace_nri.proto import nri_pb2 as nri
-from cpuplace_nri.running import Runner, Surroundings, inherited_socket
+from cpuplace_nri.running import Runner, Surroundings, connected_socket, inherited_socket
 from cpuplace_nri.tally import Tally
 from cpuplace_nri.ttrpc import Code
 from cpuplace_nri.watching import Watch
 
 if TYPE_CHECKING:
     from cpuplace_nri.deciding import Deciding
-    from cpuplace_nri.errand import FollowingByErrand
     from cpuplace_nri.following import Following
     from cpuplace_nri.node import Node
     from cpuplace_nri.plugin import Plugin
@@ -135,16 +134,21 @@ class Service:
 
         node = Node(self._host(), self.config.policy, self.watch.decided)
         deciding = Deciding()
-        following = Following(node, deciding, KernelCgroups(), self.watch, self._manners)
+        courier = self._deliver if self.config.second_connection else None
+        following = Following(node, deciding, KernelCgroups(), self.watch, self._manners, courier)
         self.node, self._deciding, self._following = node, deciding, following
-        afterwards = self._by_errand(following) if self.config.second_connection else following
-        return Plugin(node, deciding, afterwards, self.watch, self._manners, configured=self._configured)
+        return Plugin(node, deciding, following, self.watch, self._manners, configured=self._configured)
 
-    def _by_errand(self, following: "Following") -> "FollowingByErrand":
-        from cpuplace_nri.errand import Errand, FollowingByErrand
+    async def _deliver(self, updates: list[nri.ContainerUpdate]) -> bool:
+        """Updates by a second connection."""
+        from cpuplace_nri.delivering import deliver
 
-        path, identity = Path(self.config.socket), Identity(self.config.name, self.config.index_text)
-        return FollowingByErrand(following, lambda link: Errand(link, path, identity, self._on_error))
+        identity = Identity(self.config.name, self.config.index_text)
+        try:
+            sock = await connected_socket(Path(self.config.socket))
+        except OSError:
+            return False
+        return await deliver(sock, updates, identity, on_error=self._on_error)
 
     def _configured(self, request: nri.ConfigureRequest) -> None:
         """Remember who the runtime is; take the configuration that it hands to a plugin without a file of its own."""

@@ -12,10 +12,13 @@ from cpuplace_nri.cgroups import Cpuset
 from cpuplace_nri.config import Config, nri_policy
 from cpuplace_nri.deciding import Deciding
 from cpuplace_nri.decision import Decision
+from cpuplace_nri.delivering import deliver
 from cpuplace_nri.following import Following
+from cpuplace_nri.identity import Identity
 from cpuplace_nri.manners import Manners
 from cpuplace_nri.node import Node
 from cpuplace_nri.plugin import Plugin
+from cpuplace_nri.proto.nri_pb2 import ContainerUpdate
 from nri.fake_runtime import FakeRuntime
 from nri.kernel import CannotSetError
 
@@ -78,6 +81,7 @@ class Placing:
         self.runtime, self.config = runtime, config
         self.heard = Heard()
         self.decisions: list[Decision] = []
+        self.errors: list[Exception] = []
         self.cgroups = FakeCgroups(runtime)
         self.begin()
 
@@ -86,8 +90,13 @@ class Placing:
         self.node = Node(self.runtime.kernel.host, self.config.policy, self.decisions.append)
         self.deciding = Deciding()
         self.manners = Manners.of(self.config)
-        self.following = Following(self.node, self.deciding, self.cgroups, self.heard, self.manners)
+        courier = self.deliver if self.config.second_connection else None
+        self.following = Following(self.node, self.deciding, self.cgroups, self.heard, self.manners, courier)
         self.plugin = Plugin(self.node, self.deciding, self.following, self.heard, self.manners)
+
+    async def deliver(self, updates: list[ContainerUpdate]) -> bool:
+        """By a second connection, as the process does."""
+        return await deliver(self.runtime.connect(), updates, Identity(), on_error=self.errors.append)
 
     async def start_anew(self) -> None:
         """The process ends, another one begins."""
@@ -121,7 +130,7 @@ async def placing(
     version: str = "0.8", *, host: cp.Topology = HOST, policy: dict[str, Any] | None = None, **options: Any
 ) -> AsyncIterator[Placing]:
     """The plugin attached to a runtime of this version; `options` that a Config has are its, the rest the runtime's."""
-    names = {"fail_closed", "exclusive_quota", "widen_delay", "check"}
+    names = {"fail_closed", "exclusive_quota", "widen_delay", "check", "second_connection"}
     config = Config(policy=nri_policy(**(policy or {})), **{name: options.pop(name) for name in names & options.keys()})
     async with FakeRuntime(version, host, **options) as runtime:
         made = Placing(runtime, config)

@@ -3,7 +3,6 @@ exclusive CPU, at no moment, and a plugin that starts anew finds all as it was."
 
 import itertools
 
-from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 

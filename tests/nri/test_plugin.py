@@ -4,20 +4,21 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 import cpuplace as cp
 from cpuplace_nri import following
-from cpuplace_nri.idle import IdlePlugin
 from cpuplace_nri.identity import Identity
+from cpuplace_nri.idle import IdlePlugin
 from cpuplace_nri.plugin import EMPTY_PARTS
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.ttrpc import Code, TtrpcError
 from nri.fake_runtime import VERSIONS, CriError, a_container, a_pod
 from nri.placing import Placing, placing
 
+T = TypeVar("T")
 Test = Callable[..., Coroutine[Any, Any, None]]
 
 
@@ -103,7 +104,7 @@ async def test_a_refusal_reaches_whoever_asked_as_one_sentence(version: str) -> 
         assert refused.value.code is Code.FAILED_PRECONDITION
         assert refused.value.message.startswith("cpuplace: default/pod-more/more: ")
         assert "(NotEnoughCpus, R4); " in refused.value.message and "delete the pod" in refused.value.message
-        with pytest.raises(CriError, match="the pin 0-1 names CPUs") as refused:
+        with pytest.raises(CriError, match="the pin 0-1,99 names CPUs the host does not have: 99") as refused:
             await at.runtime.run(pinned("p", "0-1,99"), whole("pin", "p", 3))
         assert refused.value.code is Code.INVALID_ARGUMENT
         with pytest.raises(CriError, match="default/pod-db/db"):  # the holder by name, not by the runtime's id
@@ -112,6 +113,7 @@ async def test_a_refusal_reaches_whoever_asked_as_one_sentence(version: str) -> 
             )
         assert at.cpus == before
         assert [one.refusal is None for one in at.decisions] == [True, True, False, False, False]
+        assert [one.event is None for one in at.decisions] == [False] * 5
         await integer(at, "less", 2)  # still connected
 
 
@@ -152,7 +154,7 @@ async def test_containers_with_cpus_of_their_own_lose_their_quota_where_that_is_
 @asynchronous
 async def test_a_pin_binds_memory_too_and_prefers_it_where_the_runtime_can() -> None:
     host = cp.Topology.from_rows(
-        [cp.CpuRow(cpu, cpu, cpu // 4, 0, cpu // 4) for cpu in range(8)], memory_bytes={0: 1 << 30, 1: 1 << 30}
+        [cp.CpuRow(cpu, cpu, 0, cpu // 4, cpu // 4) for cpu in range(8)], memory_bytes={0: 1 << 30, 1: 1 << 30}
     )
     async with placing(host=host) as at:
         await at.runtime.run(pinned("p", "6-7"), whole("pin", "p", 2))
@@ -312,6 +314,14 @@ async def test_a_synchronize_that_never_ends_is_given_up() -> None:
             await at.plugin.synchronize(empty, 2.0)
 
 
+def slowly(decide: Callable[[T], Any]) -> Callable[[T], Any]:
+    def late(about: T) -> Any:
+        time.sleep(0.5)
+        return decide(about)
+
+    return late
+
+
 # --- late ----------------------------------------------------------------------------------------
 
 
@@ -319,7 +329,7 @@ async def test_a_synchronize_that_never_ends_is_given_up() -> None:
 async def test_a_decision_that_is_late_is_dropped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async with placing(request_timeout=0.4) as at:
         create, stop = at.node.create, at.node.stop
-        monkeypatch.setattr(at.node, "create", lambda seen: (time.sleep(0.5), create(seen))[1])
+        monkeypatch.setattr(at.node, "create", slowly(create))
         with pytest.raises(CriError, match="no decision in the time") as late:
             await integer(at, "db", 2)
         assert late.value.code is Code.DEADLINE_EXCEEDED
@@ -327,7 +337,7 @@ async def test_a_decision_that_is_late_is_dropped_and_said(monkeypatch: pytest.M
         monkeypatch.setattr(at.node, "create", create)
         await asyncio.sleep(0.3)
         await integer(at, "db", 2)
-        monkeypatch.setattr(at.node, "stop", lambda key: (time.sleep(0.5), stop(key))[1])
+        monkeypatch.setattr(at.node, "stop", slowly(stop))
         await at.runtime.stop("db")
         assert at.runtime.plugins and at.heard.counts["late_answers/StopContainer"] == 1
         await at.until(lambda: "db" not in at.node.state)  # it becomes true all the same
@@ -369,6 +379,21 @@ async def test_a_cgroup_that_cannot_be_written_is_left_to_a_runtime_that_may_be_
             assert at.cpus["web"] == "4-7"
             await shared(at, "next")
             assert at.cpus["web"] == "0-7"
+
+
+@asynchronous
+async def test_a_second_connection_brings_what_neither_way_can_where_that_is_wanted() -> None:
+    async with placing("0.12.0", widen_delay=50, second_connection=True) as at:
+        at.cgroups.readonly = True
+        await integer(at, "db", 4)
+        await shared(at)
+        await at.runtime.remove_pod("pod-db")
+        await at.until(lambda: at.cpus["web"] == "0-7")
+        assert at.runtime.kernel.specs["web"].linux.resources.cpu.cpus == "0-7"
+        await at.until(lambda: not at.node.known.stale)
+        assert not at.errors
+        await integer(at, "db", 2)
+        assert at.cpus["db"] == "0-1"
 
 
 @pytest.mark.parametrize("check", ["off", "report", "repair"])
@@ -448,9 +473,8 @@ async def test_fail_closed_rejects_what_was_not_placed() -> None:
     async with placing("0.10", fail_closed=True) as at:
         await integer(at, "db", 2)
         await at.runtime.run(a_pod("k", qos="guaranteed"), whole("kubelets", "k", 2, cpus="6-7"))
-        at.plugin.events = 0
-        await at.runtime.attach(Meddler(), Identity("meddler", "10"))
-        with pytest.raises(CriError):  # both want it: the runtime itself says no
+        await at.runtime.attach(Meddler(), Identity("meddler", "99"))
+        with pytest.raises(CriError, match="both tried to set"):
             await integer(at, "two", 1)
     async with placing("0.10", fail_closed=True) as at:
         seen = at.node.known.seen
