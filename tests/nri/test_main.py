@@ -25,6 +25,7 @@ from cpuplace_nri.config import Config, nri_policy
 from cpuplace_nri.configfile import read_config
 from cpuplace_nri.identity import Identity, Preinstalled
 from cpuplace_nri.main import Service
+from cpuplace_nri.proto import nri_pb2 as nri
 from nri.fake_runtime import CriError, FakeRuntime, a_container, a_pod
 
 HOST = cp.Topology.uniform(packages=1, nodes_per_package=2, cores_per_l3=4)
@@ -313,3 +314,19 @@ def test_a_process_that_cannot_run_says_why_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert err.startswith(f"cpuplace-nri: error: {file}, at line 1: name: 'UP' cannot name a plugin (")
     assert err.count("\n") == 1
+
+
+def test_a_runtime_that_asks_for_containers_has_told_all_of_them(tmp_path: Path) -> None:
+    """containerd 1.7 does not synchronize a plugin that it starts itself when nothing runs."""
+
+    async def life() -> None:
+        said = config(tmp_path)
+        service = Service(said, reread=lambda: said, host=lambda: HOST)
+        plugin = service._plugin()
+        assert service._state() is None
+        request = nri.CreateContainerRequest(pod=a_pod("p"), container=a_container("c", "p"))
+        await plugin.create_container(request, None)
+        assert service._state() is not None
+        await service._end()
+
+    asyncio.run(life())
