@@ -217,6 +217,8 @@ def test_a_plugin_that_the_runtime_starts_takes_its_configuration_from_it(tmp_pa
             assert service.config.policy == nri_policy("weka", reserved=cp.CpuSet([0]))
             await rt.run(a_pod("p", qos="guaranteed"), a_container("c", "p", cpu=2, limited=True, memory=1 << 20))
             assert rt.cpus["c"] == cp.CpuSet([1, 2])
+            assert "the configuration came from the runtime" in await service.reload()
+            assert service.config.policy == nri_policy("weka", reserved=cp.CpuSet([0]))
             await rt.end()
             await task  # it ends with its connection
 
