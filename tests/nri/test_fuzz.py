@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cpuplace_nri import plugin
+from cpuplace_nri import plugin, translate
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.seen import Seen
 from cpuplace_nri.ttrpc import connection, framing
@@ -34,7 +34,7 @@ def test_an_end_that_fails_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_plugin_that_fails_over_an_annotation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    understood = plugin.seen_of
+    understood = translate.seen_of
 
     def seen_of(pod: nri.PodSandbox, container: nri.Container, *, created: bool = False) -> Seen:
         if "²" in pod.annotations.values():
