@@ -31,7 +31,7 @@ from cpuplace import (
     synchronize,
     widen,
 )
-from cpuplace.events import Forget, Hotplug, Release
+from cpuplace.events import Forget, Hotplug, Release, Resize, Start
 from cpuplace_nri.answer import Answer, Changes, Own, changes_of
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
@@ -123,6 +123,18 @@ class Node:
         decision = updated(after, held, answer, asked)
         others = tuple(change for change in changes_of(answer) if change[0] != key)
         return self._answered(after, answer, one, decision, changes=(*others, (key, held.held)))
+
+    def refused(self, one: Seen, refusal: Refusal, kind: str) -> Decision:
+        """What is told of a request that was refused, with what was asked for where that could be read."""
+        request = one.request(self.state.policy, self._siblings(self.known, one))
+        event: Start | Resize | None = None
+        if isinstance(request, ContainerRequest) and kind == "place":
+            event = Start(request=request)
+        elif isinstance(request, ContainerRequest):
+            event = Resize(container_id=one.container_id, count=request.count)
+        return Decision(
+            kind=kind, container_id=one.container_id, name=one.name, rule=refusal.rule, refusal=refusal, event=event
+        )
 
     def stop(self, container_id: str) -> Answer:
         """A container has stopped, or never came to be: what it had is free, and remembered for its pod (R8)."""

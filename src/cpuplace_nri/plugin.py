@@ -223,12 +223,10 @@ class Plugin(IdlePlugin):
             raise TtrpcError(Code.DEADLINE_EXCEEDED, what) from None
         finally:
             self._voice.time("handler_seconds", method, self._clock() - began)
-        kind = "place" if method == "CreateContainer" else "resize"
-        decision = Decision(kind=kind, container_id=about.container_id, name=about.name, refusal=answer)
+        decision = self._node.refused(about, answer, "place" if method == "CreateContainer" else "resize")
         self._node.decided(evolve(decision, seconds=self._clock() - began))
-        raise TtrpcError(
-            _CODES.get(answer.kind, Code.FAILED_PRECONDITION), sentence(self._node.known, about.name, answer)
-        )
+        code = _CODES.get(answer.kind, Code.FAILED_PRECONDITION)
+        raise TtrpcError(code, sentence(self._node.known, about.name, answer))
 
     async def _noted(self, method: str, ask: Callable[[], Answer], timeout: float | None) -> Answer | None:
         """An answer that is true from now on; None when it is late, and becomes true as soon as it is there."""

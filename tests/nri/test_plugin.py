@@ -113,6 +113,7 @@ async def test_a_refusal_reaches_whoever_asked_as_one_sentence(version: str) -> 
             )
         assert at.cpus == before
         assert [one.refusal is None for one in at.decisions] == [True, True, False, False, False]
+        assert [one.event is None for one in at.decisions] == [False] * 5
         await integer(at, "less", 2)  # still connected
 
 
