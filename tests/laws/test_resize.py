@@ -5,6 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import integers, sampled_from
 from laws.worlds import requests, states
 
 
@@ -20,10 +21,10 @@ def running(draw: st.DrawFn) -> tuple[cp.HostState, str]:
     state = cp.apply(state, answer) if isinstance(answer, cp.Plan) else state
     keys = [key for key, one in state.owners.items() if one.kind is cp.Kind.INTEGER]
     assume(keys)
-    return state, draw(st.sampled_from(keys))
+    return state, draw(sampled_from(keys))
 
 
-@given(running(), st.lists(st.integers(1, 8), min_size=1, max_size=3), st.sampled_from(["give-back", "refuse"]))
+@given(running(), st.lists(integers(1, 8), min_size=1, max_size=3), sampled_from(["give-back", "refuse"]))
 def test_resizing(world: tuple[cp.HostState, str], counts: list[int], below: str) -> None:
     state, key = world
     policy = evolve(state.policy, resize_below_baseline=below)  # type: ignore[arg-type]
