@@ -143,6 +143,9 @@ def test_containers_created_while_we_were_away_get_their_cpus() -> None:
 
 
 def test_who_is_gone_is_released_and_remembered() -> None:
+    request = cp.ContainerRequest.integer("i", 1, pod="p", name="m", wishes=cp.Wishes(cores="isolate"))
+    isolated = cp.synchronize(cp.apply(EMPTY, cp.place(EMPTY, request).unwrap()), []).after
+    assert str(cp.CpuSet.from_mask(isolated.remembered["p", "m"].cpus)) == "0,4"
     state = cp.apply(EMPTY, cp.place(EMPTY, cp.ContainerRequest.integer("a", 2, pod="p", name="m")).unwrap())
     plan = cp.synchronize(state, [])
     assert not plan.after.assignments and not plan.is_empty and ("p", "m") in plan.after.remembered
@@ -169,6 +172,18 @@ def test_a_reset_container_returns_to_its_cpus_though_better_ones_are_free_by_no
     state = cp.apply(state, cp.release(state, "gone"))
     for cpus in ("", "0-7"):
         assert str(cp.synchronize(state, [seen(state["b"].request, cpus)]).after["b"].cpus) == "1,5"
+
+
+def test_memory_is_bound_as_if_it_had_been_placed_here() -> None:
+    for policy in (cp.Policy(memory_scope="exclusive"), cp.Policy(memory_scope="exclusive", memory_policy="preferred")):
+        empty = cp.HostState.empty(HOST, policy)
+        for request in (
+            cp.ContainerRequest.pinned("c", cp.CpuSet([0]), exclusive=True),
+            cp.ContainerRequest.integer("c", 1),
+        ):
+            placed = cp.place(empty, request).unwrap().after["c"]
+            found = cp.synchronize(empty, [cp.Observed(request=request, cpus=placed.cpus)]).after["c"]
+            assert (found.mems, found.preferred) == (placed.mems, placed.preferred) != (None, None)
 
 
 def test_what_cannot_be_mended_is_noted() -> None:
