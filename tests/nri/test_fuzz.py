@@ -37,10 +37,10 @@ def test_a_plugin_that_fails_over_an_annotation_is_found(monkeypatch: pytest.Mon
     understood = plugin.seen_of
 
     def seen_of(pod: nri.PodSandbox, container: nri.Container, *, created: bool = False) -> Seen:
-        if "²" in pod.annotations.values():
-            raise KeyError("superscript")
+        if "forbid.cpuplace.dev/c1" in pod.annotations:
+            raise KeyError("a forbidden one")
         return understood(pod, container, created=created)
 
     monkeypatch.setattr(plugin, "seen_of", seen_of)
-    with pytest.raises(FoundError, match="superscript"):
+    with pytest.raises(FoundError, match="a forbidden one"):
         asyncio.run(fuzz(1, range(3000)))
