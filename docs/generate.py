@@ -18,14 +18,16 @@ from attrs import Factory, fields
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
 DECIDES = ROOT / "docs" / "how-it-decides.md"
+PLUGIN = ROOT / "docs" / "nri.md"
 BEGIN = "<!-- Generated from the code by `nox -s docs -- --write` down to the next mark; do not edit. -->"
 END = "<!-- Generated up to here. -->"
 GENERATED = "<!-- Generated from the code by `nox -s docs -- --write`; do not edit. -->\n"
 WHOLE = re.compile(
     r"cpuplace\.(catalogue|formats(\..+)?|interrupts|irq_plan|irq_planning|splitting)"
-    r"|cpuplace_linux\.(read_host|capture|policyfile|affinity|allowance|hostfiles|interrupts|irq_steering|memory_policy)"
+    r"|cpuplace_linux\.(read_host|capture|policyfile|valuefile|affinity|allowance|hostfiles|interrupts|irq_steering|memory_policy)"
     r"|cpuplace_linux\.(role_activity|role_runner|splitting|thread_layout)"
     r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check|managing|statedir)|cpuplace_k8s\.(manifests|files)"
+    r"|cpuplace_nri\.(config|configfile|checkconfig|kubeletconfig|asking)"
 )
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
 _POLICY = (
@@ -38,8 +40,8 @@ Documented = griffe.Class | griffe.Function | griffe.Attribute
 
 def main(arguments: list[str]) -> int:
     """0 when the pages equal the code (or were just written), else 1 with their names."""
-    wanted = {FOLDER / name: text for name, text in pages()} | {DECIDES: decides()}
-    there = {path: path.read_text(encoding="utf-8") for path in (*FOLDER.glob("*.md"), DECIDES)}
+    wanted = {FOLDER / name: text for name, text in pages()} | {DECIDES: decides(), PLUGIN: plugin()}
+    there = {path: path.read_text(encoding="utf-8") for path in (*FOLDER.glob("*.md"), DECIDES, PLUGIN)}
     stale = sorted(path for path in wanted.keys() | there.keys() if wanted.get(path) != there.get(path))
     FOLDER.mkdir(exist_ok=True)
     for page in stale:
@@ -53,7 +55,9 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> Iterator[tuple[str, str]]:
     """File name and text of every page, the index last."""
-    packages = [load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_cgroup", "cpuplace_k8s")]
+    packages = [
+        load(name) for name in ("cpuplace", "cpuplace_linux", "cpuplace_cgroup", "cpuplace_k8s", "cpuplace_nri")
+    ]
     modules = {module.path: module for package in packages for module in walk(package)}
     home: dict[str, str] = {}
     for path, module in sorted(modules.items()):
@@ -238,6 +242,45 @@ def decides() -> str:
     assert isinstance(policy, griffe.Class)
     tables = [section("Rules", "###"), section("Preference", "###"), "\n### Policy\n\n", _POLICY]
     return f"{before}{BEGIN}\n{''.join(tables)}{policy_table(list(members_of(policy)))}\n\n{END}{after}"
+
+
+def plugin() -> str:
+    """The page of the plugin, with the tables between its marks as the code has them now: configuration, metrics."""
+    text = PLUGIN.read_text(encoding="utf-8")
+    for number, table in enumerate((config_table(), metrics_table())):
+        parts = re.split(f"({re.escape(BEGIN)}.*?{re.escape(END)})", text, flags=re.DOTALL)
+        assert len(parts) == 5, f"{PLUGIN.name} lacks its marks"
+        parts[2 * number + 1] = f"{BEGIN}\n\n{table}\n\n{END}"
+        text = "".join(parts)
+    return text
+
+
+def config_table() -> str:
+    """One row a field of the plugin's configuration, its meaning from the field itself."""
+    config = importlib.import_module("cpuplace_nri.config")
+    lines = ["| field | default | live | meaning |", "|---|---|---|---|"]
+    for name, one in config.FIELDS.items():
+        default = "" if isinstance(one.default, Factory) else code(cell(config_word(one.default)))  # type: ignore[arg-type]
+        words = one.metadata["doc"] + (f" ({', '.join(one.metadata['choices'])})" if one.metadata["choices"] else "")
+        lines.append(f"| {name} | {default} | {'yes' if one.metadata['live'] else ''} | {cell(words)} |")
+    return "\n".join(lines)
+
+
+def config_word(value: object) -> str:
+    """A default as a file says it."""
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
+
+
+def metrics_table() -> str:
+    """One row a metric, as Prometheus calls it."""
+    tally, metrics = (importlib.import_module(f"cpuplace_nri.{name}") for name in ("tally", "metrics"))
+    labels = {"cpus": "set", "containers": "kind"}
+    rows = [(f"{name}_total", names, doc) for name, (doc, names) in tally.COUNTS.items()]
+    rows += [(name, (label,), doc) for name, (doc, label) in tally.TIMES.items()]
+    rows += [(name, (labels[name],) if name in labels else (), doc) for name, doc in metrics.GAUGES.items()]
+    lines = ["| metric | labels | meaning |", "|---|---|---|"]
+    lines += [f"| cpuplace_{name} | {', '.join(names)} | {cell(doc)} |" for name, names, doc in rows]
+    return "\n".join(lines)
 
 
 def cell(text: str) -> str:

@@ -185,14 +185,13 @@ def unwidened(before: HostState, after: HostState) -> HostState:
     Who keeps no CPU is told of what `after` says, since nobody has none.
     """
     told = before.told & after.told or after.told
-    apart = {}
-    for key in {**before.apart, **after.apart, **dict.fromkeys(after.picky)}:
-        if key in after.shared:
-            request = after.shared[key]
-            will = after.shared_mask(request)
-            mask = (before.shared_mask(request) if key in before.shared else will) & will or will
-            if mask != told & ~request.forbid.mask:
-                apart[key] = mask
+    apart, special = {}, {*before.apart, *after.apart, *after.picky}
+    for key in [key for key in after.shared if key in special]:
+        request = after.shared[key]
+        will = after.shared_mask(request)
+        mask = (before.shared_mask(request) if key in before.shared else will) & will or will
+        if mask != told & ~request.forbid.mask:
+            apart[key] = mask
     return evolve(after, told=told, apart=apart)
 
 

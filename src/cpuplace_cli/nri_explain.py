@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cpuplace.formats import policy as policy_format
-from cpuplace.plan import Plan
 from cpuplace.planner import forget_pod, place
+from cpuplace.refusal import Refusal
 from cpuplace.request import Kind
 from cpuplace.state import Assignment, HostState
 from cpuplace_cli.nri_events import event_text
 from cpuplace_cli.nri_status import node_state
+from cpuplace_cli.plan_explain import candidate_lines
 from cpuplace_cli.plan_why import memory_text, why_of
 from cpuplace_cli.printable import printable
 from cpuplace_cli.table import cell, table
@@ -33,7 +34,7 @@ def explain_lines(answer: Mapping[str, Any], width: int) -> Iterator[Line]:
     yield ()
     if answer.get("decision"):
         yield from titled("what was decided last", [event_text(answer["decision"])], width)
-    yield from titled("if it were placed now", list(_now(state, one)), width)
+    yield from _now(state, one, width)
 
 
 def _facts(answer: Mapping[str, Any], state: HostState, one: Assignment) -> Iterator[tuple[str, str]]:
@@ -76,13 +77,17 @@ def _asked(one: Assignment) -> str:
             return "a share of the pool"
 
 
-def _now(state: HostState, one: Assignment) -> Iterator[str]:
-    """Only for integer containers: others have no choice."""
+def _now(state: HostState, one: Assignment, width: int) -> Iterator[Line]:
+    """What it would get now, and what else there is; only integer containers have a choice."""
     if one.kind is not Kind.INTEGER:
         return
-    alone = forget_pod(state, one.request.pod).after
-    answer = place(alone, one.request)
-    if isinstance(answer, Plan):
-        yield from (line for reason in answer.explain().reasons for line in [reason.sentence])
-    else:
-        yield str(answer)
+    answer = place(forget_pod(state, one.request.pod).after, one.request)
+    title = "if it were placed now"
+    if isinstance(answer, Refusal):
+        yield from titled(title, [answer.sentence], width)
+        return
+    for reason in answer.explain().reasons:
+        yield from titled(title, [reason.sentence], width)
+        if reason.considered:
+            yield from candidate_lines(reason, width)
+            yield ()

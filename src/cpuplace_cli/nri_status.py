@@ -43,7 +43,8 @@ def status_lines(answer: Mapping[str, Any], width: int) -> Iterator[Line]:
     width = max(width, MIN_WIDTH)
     state = node_state(answer, names_of(answer))
     drawing = picture_of(state).drawing()
-    rows = list(_rows(state, {look.label: look for look in drawing.looks if look.state == "owner"}))
+    rules = {names_of(answer)[one["id"]]: one["rule"] for one in answer["containers"]}
+    rows = list(_rows(state, {look.label: look for look in drawing.looks if look.state == "owner"}, rules))
     if rows:
         yield from table(_HEAD, rows, width)
         yield ()
@@ -54,7 +55,7 @@ def status_lines(answer: Mapping[str, Any], width: int) -> Iterator[Line]:
     yield from _sum(state, answer, width)
 
 
-def _rows(state: HostState, looks: Mapping[str, Look]) -> Iterator[list[Cell]]:
+def _rows(state: HostState, looks: Mapping[str, Look], rules: Mapping[str, str]) -> Iterator[list[Cell]]:
     labels = {key: printable(label) for key, label in owner_labels(state).items()}
     for key, one in state.assignments.items():
         look = looks.get(labels.get(key, ""))
@@ -64,7 +65,7 @@ def _rows(state: HostState, looks: Mapping[str, Look]) -> Iterator[list[Cell]]:
             cell(str(one.kind)),
             _cpus(state, one),
             cell(memory_text(one.mems, one.preferred)),
-            Cell((Span(f"{one.rule:<4}"), Span(why_of(state, one), "dim"))),
+            Cell((Span(f"{rules[key]:<4}"), Span(why_of(state, one), "dim"))),
         ]
 
 

@@ -23,7 +23,7 @@ def explain_lines(outcome: Outcome, width: int) -> Iterator[Line]:
     for said, reason in reasons:
         if reason.considered:
             yield from _head(merged([said])[0], width)
-            yield from _candidates(reason, width)
+            yield from candidate_lines(reason, width)
     for said in plain:
         yield from _head(said, width)
 
@@ -39,7 +39,7 @@ def _head(said: Said, width: int) -> Iterator[Line]:
     yield from ((Span(f"{_INDENT}{text}"),) for text in more)
 
 
-def _candidates(reason: Reason, width: int) -> Iterator[Line]:
+def candidate_lines(reason: Reason, width: int) -> Iterator[Line]:
     """A table of what the candidates differ in; what they have in common in one line."""
     names = [name for name, _ in reason.considered[0].measures if name != "ids"]
     rows = [_measures(one) for one in reason.considered]

@@ -75,7 +75,8 @@ class Config:
         live=True,
     )
     second_connection: bool = _doc(
-        "send overdue updates by a short second connection where unsolicited ones can freeze the runtime", default=False
+        "what cannot be written to a cgroup goes by a short second connection where the runtime cannot be called",
+        default=False,
     )
     listen: str = _doc(
         f'address:port of /healthz, /readyz and /metrics, such as 127.0.0.1:{PORT}; "" = none', default=""

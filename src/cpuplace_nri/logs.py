@@ -24,6 +24,7 @@ KEPT: Final = 10_000
 _SYSLOG: Final = "/dev/log"
 _PRIORITIES: Final[Mapping[str, int]] = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 _DAEMON: Final = 3 << 3
+_PAUSE: Final = 0.02  # seconds that lines gather, so that writing them begins when the answer has been given
 _GOODBYE: Final = 1.0  # seconds that the last lines may take
 
 Line = dict[str, Any]
@@ -43,7 +44,7 @@ class Log:
         self.level: Level = level
         self.format = "keyvalue"
         self._dropped = dropped
-        self._lines: deque[tuple[Level, Line]] = deque()
+        self._lines: deque[tuple[float, Level, str, Line | Decision]] = deque()
         self._some = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -60,31 +61,22 @@ class Log:
 
     def say(self, level: Level, event: str, **fields: object) -> None:
         """Have a line written, with the fields that are not None or empty; never waits, never raises."""
+        self._take(level, event, fields)
+
+    def decided(self, decision: Decision) -> None:
+        """One line: what was asked, what became of it, by which rule and why."""
+        self._take("info" if decision.refusal is None else "warning", "", decision)
+
+    def _take(self, level: Level, event: str, what: Line | Decision) -> None:
+        """Put into words later, on the thread that writes: who says it has an answer to give."""
         if LEVELS[level] < LEVELS[self.level]:
             return
         if len(self._lines) >= KEPT:
             self._dropped()
             return
-        at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        said = {name: value for name, value in fields.items() if value not in (None, "", ())}
-        self._lines.append((level, {"timestamp": at, "level": level, "event": event} | said))
-        self._some.set()
-
-    def decided(self, decision: Decision) -> None:
-        """One line: what was asked, what became of it, by which rule and why."""
-        refused = decision.refusal
-        self.say(
-            "info" if refused is None else "warning",
-            decision.kind if refused is None else f"{decision.kind} refused",
-            container=decision.name or decision.container_id,
-            id=decision.container_id[:12],
-            cpus=None if decision.cpus is None else str(decision.cpus),
-            mems=None if decision.mems is None else str(decision.mems),
-            rule=decision.rule if refused is None else refused.rule,
-            reason=decision.reason if refused is None else f"{refused.sentence} ({refused.kind})",
-            moved=", ".join(decision.moves),
-            ms=round(decision.seconds * 1000, 3),
-        )
+        self._lines.append((time.time(), level, event, what))
+        if not self._some.is_set():
+            self._some.set()
 
     def configure(self, level: Level, form: str) -> None:
         """From the next line on this level and this format."""
@@ -105,12 +97,45 @@ class Log:
     def _write(self, sink: Sink) -> None:
         while True:
             self._some.wait()
+            if not self._closing:
+                time.sleep(_PAUSE)
             self._some.clear()
             while self._lines:
-                level, line = self._lines.popleft()
-                sink(rendered(line, self.format), level)
+                at, level, event, what = self._lines.popleft()
+                sink(rendered(line_of(at, level, event, what), self.format), level)
             if self._closing:
                 return
+
+
+def line_of(at: float, level: Level, event: str, what: Line | Decision) -> Line:
+    """The fields of one line, in their order; `at` in seconds since 1970."""
+    if isinstance(what, Decision):
+        event, what = _words(what)
+    said = {name: value for name, value in what.items() if value not in (None, "", ())}
+    return {"timestamp": timestamp(at), "level": level, "event": event} | said
+
+
+def timestamp(at: float) -> str:
+    """The time in UTC, for people; `at` in seconds since 1970.
+
+    >>> timestamp(0.5)
+    '1970-01-01T00:00:00.500Z'
+    """
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _words(one: Decision) -> tuple[str, Line]:
+    refused = one.refusal
+    return one.kind if refused is None else f"{one.kind} refused", {
+        "container": one.name or one.container_id,
+        "id": one.container_id[:12],
+        "cpus": None if one.cpus is None else str(one.cpus),
+        "mems": None if one.mems is None else str(one.mems),
+        "rule": one.rule if refused is None else refused.rule,
+        "reason": one.reason if refused is None else f"{refused.sentence} ({refused.kind})",
+        "moved": ", ".join(one.moves),
+        "ms": round(one.seconds * 1000, 3),
+    }
 
 
 def rendered(line: Line, form: str) -> str:

@@ -44,8 +44,8 @@ TRIES: Final = 50
 _HOST: Final = "this node"
 
 
-class NotYet(CpuplaceError):  # noqa: N818
-    """It can be done later."""
+class NotNow(CpuplaceError):  # noqa: N818
+    """It cannot be done as things are."""
 
 
 class Service:
@@ -72,6 +72,7 @@ class Service:
         self._deciding: Deciding | None = None
         self._following: Following | None = None
         self._runtime: dict[str, Any] = {}
+        self._from_runtime = False
         self._link: Link | None = None
         self._registered = asyncio.Event()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -167,6 +168,7 @@ class Service:
             self.log.say("error", "the runtime's configuration is not good: this plugin does nothing", error=str(bad))
             raise TtrpcError(Code.INVALID_ARGUMENT, str(bad)) from None
         self._take(config)
+        self._from_runtime = True
 
     def _on_link(self, link: Link) -> None:
         self.tally.count("connections")
@@ -281,6 +283,8 @@ class Service:
     async def reload(self) -> str:
         """Read the configuration again and take it as a whole, or keep the one in force; what became of it."""
         try:
+            if self._from_runtime:
+                raise NotNow("the configuration came from the runtime, which hands it over when it starts the plugin")
             said = await self._reloaded(self._reread())
         except CpuplaceError as error:
             said = f"nothing was changed: {error}"
@@ -291,7 +295,7 @@ class Service:
 
     async def _reloaded(self, config: Config) -> str:
         if self.node is None or self._deciding is None or self._following is None:
-            raise NotYet("no runtime has been connected yet")
+            raise NotNow("no runtime has been connected yet")
         from cpuplace_nri.reloading import reload
 
         async with self._deciding.turn:

@@ -37,6 +37,8 @@ EMPTY_PARTS: Final = 64
 """Parts of a Synchronize without anything in them: some runtimes send them without end."""
 
 _CODES: Final = {"BadPin": Code.INVALID_ARGUMENT, "BadAnnotation": Code.INVALID_ARGUMENT}
+_TELLING: Final = ("Synchronize", "CreateContainer")
+"""Who asks the second has told all there was: containerd 1.7 tells nothing to a plugin it starts when nothing runs."""
 _LIVE: Final = (
     nri.ContainerState.CONTAINER_CREATED,
     nri.ContainerState.CONTAINER_RUNNING,
@@ -252,7 +254,7 @@ class Plugin(IdlePlugin):
         told = [evolve(one, seconds=seconds) for one in answer.decisions if self._is_news(one)]
         answer = evolve(answer, decisions=tuple(told))
         self._node.commit(answer)
-        self._node.synchronized |= method == "Synchronize"
+        self._node.synchronized |= method in _TELLING
         for note in answer.notes:
             self._voice.say("warning", note)
         self._afterwards.answered(answer)

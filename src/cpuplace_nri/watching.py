@@ -3,13 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from attrs import frozen
 
 from cpuplace_nri.decision import Decision
-from cpuplace_nri.logs import Level, Log
+from cpuplace_nri.logs import Level, Log, timestamp
 from cpuplace_nri.tally import Tally
 
 QUEUED: Final = 4096
@@ -20,10 +19,15 @@ REMEMBERED: Final = 4096
 
 @frozen(slots=True)
 class Noted:
-    """A decision and when it was made."""
+    """A decision and when it was made, in seconds since 1970."""
 
-    at: str
+    seconds: float
     decision: Decision
+
+    @property
+    def at(self) -> str:
+        """The same for people."""
+        return timestamp(self.seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
@@ -62,11 +66,11 @@ class Watch:
 
     def now(self) -> str:
         """The time, in UTC, for people."""
-        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return timestamp(self._clock())
 
     def decided(self, decision: Decision) -> None:
         """Take one decision."""
-        noted = Noted(self.now(), decision)
+        noted = Noted(self._clock(), decision)
         self.tally.decided(decision)
         self.log.decided(decision)
         if decision.container_id:

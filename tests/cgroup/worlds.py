@@ -7,6 +7,7 @@ import cpuplace as cp
 from cgroup.fake import MOUNT, FakeKernel
 from cpuplace_cgroup import CgroupBackend, observed
 from cpuplace_cgroup.names import folder_name
+from laws.made_once import integers, sampled_from
 from laws.worlds import requests, states
 
 ROOT = f"{MOUNT}/cpuplace"
@@ -47,8 +48,8 @@ def backend(kernel: FakeKernel) -> CgroupBackend:
 def worlds(draw: st.DrawFn) -> World:
     state = draw(states())
     asked = {key: one.request for key, one in state.assignments.items()}
-    kind = draw(st.sampled_from(["place", "place", "release", "resize", "synchronize"]))
-    key = draw(st.sampled_from([*asked, "new"]))
+    kind = draw(sampled_from(["place", "place", "release", "resize", "synchronize"]))
+    key = draw(sampled_from([*asked, "new"]))
     answer: cp.Plan | cp.Refusal = cp.release(state, key)
     if kind == "place":
         request = draw(requests("new", host=state.topology))
@@ -56,13 +57,11 @@ def worlds(draw: st.DrawFn) -> World:
         answer = cp.place(state, request)
     elif kind == "resize":
         was = asked.get(key)
-        request = cp.ContainerRequest.integer(key, draw(st.integers(1, 4)), pod=was.pod if was else None, name=key)
+        request = cp.ContainerRequest.integer(key, draw(integers(1, 4)), pod=was.pod if was else None, name=key)
         answer = cp.resize(state, request)
         asked[key] = request
     elif kind == "synchronize":  # containers that we never gave anything
-        new = [
-            cp.Observed(request=draw(requests(f"new{n}", host=state.topology))) for n in range(draw(st.integers(0, 2)))
-        ]
+        new = [cp.Observed(request=draw(requests(f"new{n}", host=state.topology))) for n in range(draw(integers(0, 2)))]
         there = [cp.Observed(request=one.request, cpus=one.cpus, mems=one.mems) for one in state.assignments.values()]
         asked |= {one.request.container_id: one.request for one in new}
         born = tuple(one.request.container_id for one in new)

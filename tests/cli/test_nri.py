@@ -32,7 +32,7 @@ def test_status_is_a_table_and_the_map(plugin: Running, run: Run) -> None:
     lines = [line.split() for line in done.out.splitlines()]
     assert lines[1][:10] == ["A", "data/pinned/pin", "pinned", "1", "0", "node", "0", "R1", "pinned", "as"]
     assert lines[2][:7] == ["B", "job/main", "integer", "4", "1-2,9-10", "-", "R4"]
-    assert lines[3][:6] == [".", "web-0/web", "shared", "11", "pool", "-"]
+    assert lines[3][:6] == [".", "web-0/web", "shared", "11", "pool", "-"] and lines[3][6] == "R5"
     assert "0-3 │ABB.│" in done.out
     assert "B job/main: 4 CPUs 1-2,9-10" in done.out
     assert done.out.rstrip().splitlines()[-1].startswith("3 containers")

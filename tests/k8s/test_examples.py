@@ -12,7 +12,7 @@ from cpuplace_linux.policyfile import read_policy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOST = "amd-epyc-7742-2s-nps4"
-OTHERS = ("policy", "partitions")  # what these files hold are no manifests
+OTHERS = ("policy", "partitions", "nri", "kubelet")  # what these files hold are no manifests
 MANIFESTS = sorted(path.name for path in EXAMPLES.glob("*.yaml") if not path.name.startswith(OTHERS))
 
 

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 import cpuplace as cp
 from cpuplace.events import Event, Expect, Forget, Hotplug, Rebalance, Release, Resize, Restart, Seen, Start
+from laws.made_once import booleans, integers, sampled_from
 from laws.worlds import few_cpus, requests
 
 NAMES = ("c0", "c1", "c2", "c3")
-names = st.sampled_from(NAMES)
+names = sampled_from(NAMES)
 unmanaged = st.builds(cp.ContainerRequest.unmanaged, names, cpus=few_cpus)
 any_request = names.flatmap(requests) | unmanaged
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
@@ -17,7 +18,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 expectations = st.builds(
     Expect,
     cpus=st.none() | few_cpus,
-    refused=st.none() | st.sampled_from(["NotEnoughCpus", "BadPin"]),
+    refused=st.none() | sampled_from(["NotEnoughCpus", "BadPin"]),
     holds=st.dictionaries(names, st.none() | few_cpus, max_size=2),
     pool=st.none() | few_cpus,
 )
@@ -38,9 +39,9 @@ def events(cpus: st.SearchStrategy[cp.CpuSet] = few_cpus) -> st.SearchStrategy[E
     return st.one_of(
         build(Start, request=any_request, **common),
         build(Release, container_id=names, **common),
-        build(Forget, pod=st.sampled_from(["p", "q"]), **common),
-        build(Resize, container_id=names, count=st.integers(0, 4), **common),
-        build(Hotplug, cpus=cpus, online=st.booleans(), **common),
-        build(Rebalance, max_moves=st.integers(0, 2), **common),
-        build(Restart, observed=st.none() | st.lists(seen(), max_size=3).map(tuple), kept=st.booleans(), **common),
+        build(Forget, pod=sampled_from(["p", "q"]), **common),
+        build(Resize, container_id=names, count=integers(0, 4), **common),
+        build(Hotplug, cpus=cpus, online=booleans(), **common),
+        build(Rebalance, max_moves=integers(0, 2), **common),
+        build(Restart, observed=st.none() | st.lists(seen(), max_size=3).map(tuple), kept=booleans(), **common),
     )

@@ -5,6 +5,7 @@ from itertools import combinations
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import booleans, integers, sampled_from
 from laws.strategies import hosts
 from laws.worlds import few_cpus, requests
 
@@ -50,19 +51,19 @@ def check_safe(view: View, before: cp.HostState, after: cp.HostState, *, dip: bo
 def crowds(draw: st.DrawFn) -> cp.HostState:
     """A host with some integer containers on it, most of it taken, and perhaps a few others."""
     host = draw(hosts(max_cpus=10))
-    memory = {"memory_policy": draw(st.sampled_from(["strict", "preferred"]))}
-    scope = {"memory_scope": draw(st.sampled_from(["pinned", "exclusive"]))}
+    memory = {"memory_policy": draw(sampled_from(["strict", "preferred"]))}
+    scope = {"memory_scope": draw(sampled_from(["pinned", "exclusive"]))}
     policy = cp.Policy(min_shared_cpus=0, isolated_cpus="ignore", **memory, **scope)  # type: ignore[arg-type]
     state = cp.HostState.empty(host, policy)
-    for number in range(draw(st.integers(2, 5))):
-        forbid = draw(few_cpus) if draw(st.integers(0, 2)) == 0 else cp.CpuSet()
-        wishes = cp.Wishes(cores="isolate") if draw(st.integers(0, 7)) == 0 else cp.Wishes()
-        count = draw(st.integers(1, 3))
+    for number in range(draw(integers(2, 5))):
+        forbid = draw(few_cpus) if draw(integers(0, 2)) == 0 else cp.CpuSet()
+        wishes = cp.Wishes(cores="isolate") if draw(integers(0, 7)) == 0 else cp.Wishes()
+        count = draw(integers(1, 3))
         one = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid)
         state = taken_over(state, one)
-    for number in range(draw(st.integers(0, 3))):
+    for number in range(draw(integers(0, 3))):
         state = taken_over(state, draw(requests(f"c{number}", most=2, host=host)))
-    return taken_over(state, cp.ContainerRequest.shared("s")) if draw(st.booleans()) else state
+    return taken_over(state, cp.ContainerRequest.shared("s")) if draw(booleans()) else state
 
 
 def taken_over(state: cp.HostState, request: cp.ContainerRequest) -> cp.HostState:

@@ -18,6 +18,7 @@ from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet
 from cpuplace.task import compile_task
 from cpuplace.wishes import PLAIN_WISHES, CoresWish, L3Wish, ResolvedWishes
+from laws.made_once import booleans, integers, sampled_from
 from laws.oracle import Oracle, Question
 from laws.strategies import hosts, masks, regular_hosts, resolved_wishes
 
@@ -60,7 +61,7 @@ def agree(question: Question) -> None:
 def test_plain_choice_is_the_least(data: st.DataObject) -> None:
     host = data.draw(hosts())
     free = frozenset(data.draw(masks(host)))
-    agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES))
+    agree(Question(host, free, data.draw(integers(1, len(free))), PLAIN_WISHES))
 
 
 BIG_HOST_WAYS: dict[str, list[tuple[ModuleType, str, int]]] = {
@@ -88,10 +89,10 @@ def plain_questions(draw: st.DrawFn) -> Question:
     """Wishes that the straight way serves, mostly on hosts that it serves."""
     host = draw(st.one_of(regular_hosts(), regular_hosts(), hosts()))
     free = frozenset(draw(masks(host)))
-    cores: CoresWish = draw(st.sampled_from(["prefer-full", "any"]))
-    l3: L3Wish = draw(st.sampled_from(["prefer", "ignore"]))
+    cores: CoresWish = draw(sampled_from(["prefer-full", "any"]))
+    l3: L3Wish = draw(sampled_from(["prefer", "ignore"]))
     wishes = ResolvedWishes(cores=cores, l3=l3)
-    return Question(host, free, draw(st.integers(1, len(free))), wishes)
+    return Question(host, free, draw(integers(1, len(free))), wishes)
 
 
 @given(st.data())
@@ -99,7 +100,7 @@ def test_remembered_cpus_are_taken_late(data: st.DataObject) -> None:
     host = data.draw(hosts())
     free = frozenset(data.draw(masks(host)))
     others = frozenset(data.draw(masks(host, mostly=False)))
-    agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES, others=others))
+    agree(Question(host, free, data.draw(integers(1, len(free))), PLAIN_WISHES, others=others))
 
 
 @given(st.data())
@@ -107,7 +108,7 @@ def test_remembered_cpus_are_taken_late_on_regular_hosts(data: st.DataObject) ->
     host = data.draw(regular_hosts())
     free = frozenset(data.draw(masks(host)))
     others = frozenset(data.draw(masks(host, mostly=False)))
-    agree(Question(host, free, data.draw(st.integers(1, len(free))), PLAIN_WISHES, others=others))
+    agree(Question(host, free, data.draw(integers(1, len(free))), PLAIN_WISHES, others=others))
 
 
 @given(st.data())
@@ -115,7 +116,7 @@ def test_choice_with_wishes_is_the_least(data: st.DataObject) -> None:
     host = data.draw(hosts())
     free = frozenset(data.draw(masks(host)))
     wishes = data.draw(resolved_wishes(host))
-    agree(Question(host, free, data.draw(st.integers(1, len(free))), wishes))
+    agree(Question(host, free, data.draw(integers(1, len(free))), wishes))
 
 
 @given(st.data())
@@ -129,21 +130,21 @@ def questions(draw: st.DrawFn) -> Question:
     host = draw(hosts())
     free = frozenset(draw(masks(host)))
     wishes = draw(resolved_wishes(host))
-    base = frozenset(draw(masks(host, mostly=False))) if draw(st.booleans()) else frozenset()
-    set_aside = frozenset(host.isolated & host.online) - base if draw(st.booleans()) else frozenset()
+    base = frozenset(draw(masks(host, mostly=False))) if draw(booleans()) else frozenset()
+    set_aside = frozenset(host.isolated & host.online) - base if draw(booleans()) else frozenset()
     free -= set_aside
-    needed = draw(st.sets(st.sampled_from(sorted({cpu.node for cpu in host.cpus})), max_size=2))
+    needed = draw(st.sets(sampled_from(sorted({cpu.node for cpu in host.cpus})), max_size=2))
     return Question(
         host,
         free,
-        draw(st.integers(max(1, len(base)), max(1, len(base), len(free | base)))),
+        draw(integers(max(1, len(base)), max(1, len(base), len(free | base)))),
         wishes,
-        others=frozenset(draw(masks(host, mostly=False))) if draw(st.booleans()) else frozenset(),
+        others=frozenset(draw(masks(host, mostly=False))) if draw(booleans()) else frozenset(),
         base=base,
-        usable=frozenset(draw(masks(host)) | CpuSet(free)) if draw(st.booleans()) else None,
-        reserved=frozenset(draw(masks(host, mostly=False))) - free - set_aside if draw(st.booleans()) else frozenset(),
+        usable=frozenset(draw(masks(host)) | CpuSet(free)) if draw(booleans()) else None,
+        reserved=frozenset(draw(masks(host, mostly=False))) - free - set_aside if draw(booleans()) else frozenset(),
         isolated_free=set_aside,
-        nodes_ok=(lambda nodes: needed <= nodes) if draw(st.booleans()) else None,
+        nodes_ok=(lambda nodes: needed <= nodes) if draw(booleans()) else None,
     )
 
 
@@ -151,8 +152,8 @@ def questions(draw: st.DrawFn) -> Question:
 def test_both_ways_agree_on_larger_hosts(data: st.DataObject) -> None:
     host = HostMap.of(data.draw(regular_hosts(max_cpus=64)))
     free = data.draw(masks(host.topology)).mask
-    others = data.draw(masks(host.topology, mostly=False)).mask if data.draw(st.booleans()) else 0
-    count = data.draw(st.integers(1, free.bit_count()))
+    others = data.draw(masks(host.topology, mostly=False)).mask if data.draw(booleans()) else 0
+    count = data.draw(integers(1, free.bit_count()))
     answer = choose(host, free, count, others=others, budget=10**6)
     search = ExactSearch(10**6)
     search.run(compile_task(host, free, count, others=others))
@@ -165,7 +166,7 @@ def test_a_shortfall_names_a_wish_that_is_in_the_way(data: st.DataObject) -> Non
     host = data.draw(hosts())
     free = data.draw(masks(host))
     wishes = data.draw(resolved_wishes(host))
-    count = data.draw(st.integers(1, len(free) + 1))
+    count = data.draw(integers(1, len(free) + 1))
     answer = choose(HostMap.of(host), free.mask, count, wishes=wishes, isolated_free=host.isolated.mask)
     if isinstance(answer, Shortfall):
         assert answer.missing
@@ -194,7 +195,7 @@ def test_explanation_shows_the_winner_first(data: st.DataObject) -> None:
     host = data.draw(hosts())
     free = data.draw(masks(host))
     wishes = data.draw(resolved_wishes(host))
-    count = data.draw(st.integers(1, len(free)))
+    count = data.draw(integers(1, len(free)))
     answer = choose(HostMap.of(host), free.mask, count, wishes=wishes)
     shown = explain_choice(HostMap.of(host), free.mask, count, wishes=wishes)
     if isinstance(answer, Shortfall):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import integers, sampled_from
 from laws.worlds import requests, states
 
 
@@ -14,7 +15,7 @@ def test_any_sequence_of_offline_and_online_keeps_every_promise(state: cp.HostSt
     everything = cp.CpuSet(cpu.id for cpu in state.topology.cpus)
     usable = state.usable
     for number in range(3):
-        online = cp.CpuSet(data.draw(st.sets(st.sampled_from(sorted(everything)), min_size=1)))
+        online = cp.CpuSet(data.draw(st.sets(sampled_from(sorted(everything)), min_size=1)))
         if not online & usable:
             continue
         plan = cp.change_topology(state, state.topology.with_online(online))
@@ -26,7 +27,7 @@ def test_any_sequence_of_offline_and_online_keeps_every_promise(state: cp.HostSt
         if isinstance(answer, cp.Plan):
             state = cp.apply(state, answer)
             assert cp.violations(state) == ()
-        for key in [key for key in state.assignments if data.draw(st.integers(0, 4)) == 0]:
+        for key in [key for key in state.assignments if data.draw(integers(0, 4)) == 0]:
             state = cp.apply(state, cp.release(state, key))
             assert cp.violations(state) == ()
 
@@ -39,7 +40,7 @@ def check_exclusive(state: cp.HostState) -> None:
 
 @given(states(), st.data())
 def test_who_loses_nothing_does_not_move(state: cp.HostState, data: st.DataObject) -> None:
-    lost = data.draw(st.sampled_from(sorted(state.topology.online)))
+    lost = data.draw(sampled_from(sorted(state.topology.online)))
     online = state.topology.online - cp.CpuSet([lost])
     if not online & state.usable:
         return

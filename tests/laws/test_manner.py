@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import booleans, integers, sampled_from
 from laws.running import carried_out, check_safe, crowds, view_of
 from laws.worlds import requests, states
 
@@ -18,17 +19,17 @@ def wanted(draw: st.DrawFn, state: cp.HostState, key: str) -> cp.ContainerReques
     """A request, mostly a pin that meets somebody; sometimes it takes the place of a running container."""
     request = draw(requests(key, host=state.topology))
     held = sorted(state.exclusive)
-    if draw(st.integers(0, 2)) and held:
-        cpus = draw(st.sets(st.sampled_from(held), min_size=1, max_size=3))
-        request = cp.ContainerRequest.pinned(key, cp.CpuSet(cpus), exclusive=draw(st.booleans()), name=key)
-    former = draw(st.sampled_from([*state.by_name, None])) if draw(st.integers(0, 3)) == 0 else None
+    if draw(integers(0, 2)) and held:
+        cpus = draw(st.sets(sampled_from(held), min_size=1, max_size=3))
+        request = cp.ContainerRequest.pinned(key, cp.CpuSet(cpus), exclusive=draw(booleans()), name=key)
+    former = draw(sampled_from([*state.by_name, None])) if draw(integers(0, 3)) == 0 else None
     return request if former is None else evolve(request, pod=former[0], name=former[1])
 
 
 @st.composite
 def conflicts(draw: st.DrawFn, *, most: int = 1) -> tuple[cp.HostState, list[cp.ContainerRequest]]:
     state = draw(worlds)
-    return state, [draw(wanted(state, f"new{number}")) for number in range(draw(st.integers(1, most)))]
+    return state, [draw(wanted(state, f"new{number}")) for number in range(draw(integers(1, most)))]
 
 
 def check_carried_out(plan: cp.Plan, *, dip: bool = False) -> None:
@@ -45,7 +46,7 @@ def steps_each(plan: cp.Plan) -> int:
     return max(Counter(step.container_id for step in plan.steps).values(), default=0)
 
 
-@given(conflicts(), st.booleans())
+@given(conflicts(), booleans())
 def test_one_step_each_is_safe_and_refused_only_where_two_are_needed(
     conflict: tuple[cp.HostState, list[cp.ContainerRequest]], together: bool
 ) -> None:
@@ -75,7 +76,7 @@ def test_one_step_each_over_several_containers(conflict: tuple[cp.HostState, lis
         check_carried_out(once)
 
 
-@given(conflicts(most=4), st.booleans())
+@given(conflicts(most=4), booleans())
 def test_nobody_has_too_few_cpus_unless_that_is_allowed(
     conflict: tuple[cp.HostState, list[cp.ContainerRequest]], allow: bool
 ) -> None:
@@ -89,12 +90,12 @@ def test_nobody_has_too_few_cpus_unless_that_is_allowed(
         assert isinstance(plan, cp.Plan)
 
 
-@given(worlds, st.integers(1, 6), st.data())
+@given(worlds, integers(1, 6), st.data())
 def test_resizing_needs_one_step_each(state: cp.HostState, count: int, data: st.DataObject) -> None:
     keys = [key for key, one in state.assignments.items() if one.kind in (cp.Kind.INTEGER, cp.Kind.SHARED)]
     if not keys:
         return
-    was = state[data.draw(st.sampled_from(keys))].request
+    was = state[data.draw(sampled_from(keys))].request
     request = evolve(was, kind=cp.Kind.INTEGER, count=count, limit=count)
     plain, once = cp.resize(state, request), cp.resize(state, request, one_step_per_container=True)
     assert isinstance(plain, cp.Plan) == isinstance(once, cp.Plan)
@@ -143,10 +144,10 @@ def test_what_never_refuses_notes_who_needs_two_steps(state: cp.HostState, data:
     for pod in {one.request.pod for one in state.assignments.values()}:
         check_repair(cp.forget_pod(state, pod), cp.forget_pod(state, pod, one_step_per_container=True))
     ids = [cpu.id for cpu in state.topology.cpus]
-    online = state.topology.with_online(cp.CpuSet(data.draw(st.sets(st.sampled_from(ids), min_size=1))))
+    online = state.topology.with_online(cp.CpuSet(data.draw(st.sets(sampled_from(ids), min_size=1))))
     check_repair(cp.change_topology(state, online), cp.change_topology(state, online, one_step_per_container=True))
     runs = [
-        cp.Observed(request=one.request, cpus=cp.CpuSet(data.draw(st.sets(st.sampled_from(ids)))), mems=one.mems)
+        cp.Observed(request=one.request, cpus=cp.CpuSet(data.draw(st.sets(sampled_from(ids)))), mems=one.mems)
         for one in state.assignments.values()
     ]
     check_repair(cp.synchronize(state, runs), cp.synchronize(state, runs, one_step_per_container=True))

@@ -11,6 +11,7 @@ from cpuplace.binding import bound_nodes
 from cpuplace.ordering import forced, ordered
 from cpuplace.transitions import replaced
 from cpuplace.wishes import PLAIN_WISHES
+from laws.made_once import booleans, integers, sampled_from
 from laws.running import carried_out, check_safe, crowds, op_of, taken_over, view_of
 from laws.worlds import requests
 
@@ -19,10 +20,10 @@ from laws.worlds import requests
 def changes(draw: st.DrawFn) -> tuple[cp.HostState, cp.HostState]:
     """Two legal states of one host: integer containers hold other CPUs, some containers went, one came."""
     before = after = draw(crowds())
-    gone = [key for key in after.assignments if draw(st.integers(0, 4)) == 0]
+    gone = [key for key in after.assignments if draw(integers(0, 4)) == 0]
     for key in gone:
         after = cp.apply(after, cp.release(after, key))
-    movers = [one for one in after.owners.values() if one.kind is cp.Kind.INTEGER and draw(st.integers(0, 3))]
+    movers = [one for one in after.owners.values() if one.kind is cp.Kind.INTEGER and draw(integers(0, 3))]
     for one in movers:
         after = replaced(after, evolve(one, cpus=cp.CpuSet(), withheld=cp.CpuSet()))
     for one in movers:
@@ -31,13 +32,13 @@ def changes(draw: st.DrawFn) -> tuple[cp.HostState, cp.HostState]:
         chosen = cp.CpuSet(draw(st.permutations(wide))[: len(one.cpus)])
         mems, preferred = bound_nodes(after, one.request, chosen.mask, PLAIN_WISHES)
         after = replaced(after, evolve(one, cpus=chosen, withheld=cp.CpuSet(), mems=mems, preferred=preferred))
-    after = taken_over(after, draw(requests("new", most=2, host=after.topology))) if draw(st.booleans()) else after
+    after = taken_over(after, draw(requests("new", most=2, host=after.topology))) if draw(booleans()) else after
     assume(all(one.cpus for one in after.assignments.values() if one.kind is cp.Kind.SHARED))
     assume(not after.apart)
     return before, after
 
 
-@given(changes(), st.booleans(), st.booleans())
+@given(changes(), booleans(), booleans())
 def test_every_prefix_is_safe_and_the_end_is_the_plan(
     change: tuple[cp.HostState, cp.HostState], once: bool, dip: bool
 ) -> None:
@@ -72,9 +73,9 @@ def moved(state: cp.HostState, **to: str) -> cp.HostState:
     return replaced(state, *(evolve(state[key], cpus=cp.CpuSet.parse(cpus)) for key, cpus in to.items()))
 
 
-@given(st.sets(st.integers(0, 5), min_size=1, max_size=4), st.data())
+@given(st.sets(integers(0, 5), min_size=1, max_size=4), st.data())
 def test_shared_containers_change_in_one_step_where_there_is_one(old: set[int], data: st.DataObject) -> None:
-    new = data.draw(st.sets(st.sampled_from(sorted({*range(6)} - old)), min_size=1, max_size=5 - len(old)))
+    new = data.draw(st.sets(sampled_from(sorted({*range(6)} - old)), min_size=1, max_size=5 - len(old)))
     before = put(cp.ContainerRequest.pinned("old", cp.CpuSet(old), exclusive=True), cp.ContainerRequest.shared("s"))
     gone = cp.apply(before, cp.release(before, "old"))
     pin = cp.ContainerRequest.pinned("new", cp.CpuSet(new), exclusive=True)
@@ -139,7 +140,7 @@ def naive_order(before: cp.HostState, after: cp.HostState, *, dip: bool = False)
     return False
 
 
-@given(changes(), st.booleans())
+@given(changes(), booleans())
 def test_no_order_is_said_only_when_there_is_none(change: tuple[cp.HostState, cp.HostState], dip: bool) -> None:
     """Where no shared container runs, so that only movers are in each other's way."""
     before, after = change

@@ -13,6 +13,7 @@ import cpuplace as cp
 from cpuplace.errors import BadInput
 from cpuplace.formats import partitions as plan_format
 from cpuplace.partitions_host import nearest
+from laws.made_once import booleans, integers, sampled_from
 from laws.strategies import hosts
 
 KINDS = ("nvme", "nic", "gpu")
@@ -22,37 +23,36 @@ IDS = tuple(f"p{number}" for number in range(8))
 @st.composite
 def roles(draw: st.DrawFn) -> tuple[cp.PartitionRole, ...]:
     """The usual roles, or a few others."""
-    if draw(st.booleans()):
+    if draw(booleans()):
         return cp.DEFAULT_ROLES
-    kinds = st.lists(st.sampled_from(KINDS), max_size=2, unique=True)
+    kinds = st.lists(sampled_from(KINDS), max_size=2, unique=True)
     return tuple(
-        cp.PartitionRole(f"r{place}", draw(kinds), apart=draw(st.booleans()))
-        for place in range(draw(st.integers(1, 4)))
+        cp.PartitionRole(f"r{place}", draw(kinds), apart=draw(booleans())) for place in range(draw(integers(1, 4)))
     )
 
 
 @st.composite
 def devices(draw: st.DrawFn, name: str, cpus: Sequence[int]) -> cp.DeviceSpec:
     """A device with few queues, steered by us or by the kernel."""
-    if draw(st.integers(0, 2)):
-        return cp.DeviceSpec(name, draw(st.integers(0, 9)))
-    some = st.builds(cp.CpuSet, st.lists(st.sampled_from(cpus), max_size=4))
-    return cp.DeviceSpec(name, steerable=False, queue_cpus=draw(st.dictionaries(st.integers(0, 9), some, max_size=5)))
+    if draw(integers(0, 2)):
+        return cp.DeviceSpec(name, draw(integers(0, 9)))
+    some = st.builds(cp.CpuSet, st.lists(sampled_from(cpus), max_size=4))
+    return cp.DeviceSpec(name, steerable=False, queue_cpus=draw(st.dictionaries(integers(0, 9), some, max_size=5)))
 
 
 @st.composite
 def nodes(draw: st.DrawFn) -> tuple[cp.NumaNodeSpec, ...]:
     """One to three nodes in any order, with sparse ids and CPUs; a device may be near to several."""
-    count = draw(st.integers(1, 3))
-    ids = draw(st.lists(st.integers(0, 9), min_size=count, max_size=count, unique=True))
-    cpus = draw(st.lists(st.integers(0, 60), min_size=count, max_size=24, unique=True))
+    count = draw(integers(1, 3))
+    ids = draw(st.lists(integers(0, 9), min_size=count, max_size=count, unique=True))
+    cpus = draw(st.lists(integers(0, 60), min_size=count, max_size=24, unique=True))
     parts = [[*cpus[place::count]] for place in range(count)]
-    shared = draw(devices("shared", cpus)) if draw(st.booleans()) else None
+    shared = draw(devices("shared", cpus)) if draw(booleans()) else None
     found = []
     for node, part in zip(ids, parts, strict=True):
-        own = {kind: [draw(devices(f"{kind}{node}", part))] for kind in KINDS if draw(st.booleans())}
-        nvme = [*own.pop("nvme", []), *([shared] if shared is not None and draw(st.booleans()) else [])]
-        memory = draw(st.integers(0, 10**6))
+        own = {kind: [draw(devices(f"{kind}{node}", part))] for kind in KINDS if draw(booleans())}
+        nvme = [*own.pop("nvme", []), *([shared] if shared is not None and draw(booleans()) else [])]
+        memory = draw(integers(0, 10**6))
         other = {kind: tuple(some) for kind, some in own.items() if kind == "gpu"}
         found.append(cp.NumaNodeSpec(node, part, memory, nvme=nvme, nic=own.get("nic", []), other=other))
     return tuple(found)
@@ -61,15 +61,15 @@ def nodes(draw: st.DrawFn) -> tuple[cp.NumaNodeSpec, ...]:
 @st.composite
 def planners(draw: st.DrawFn) -> cp.NumaPlanner:
     """A planner of described nodes, or of a host whose devices have queues."""
-    if draw(st.booleans()):
+    if draw(booleans()):
         return cp.NumaPlanner(draw(nodes()))
     host = draw(hosts())
     managed = {}
     near = []
     for device in host.devices:
-        kind = draw(st.sampled_from(KINDS))
-        near.append(evolve(device, kind=kind, queues=draw(st.sampled_from([None, 0, 2, 9]))))
-        if draw(st.integers(0, 2)) == 0:
+        kind = draw(sampled_from(KINDS))
+        near.append(evolve(device, kind=kind, queues=draw(sampled_from([None, 0, 2, 9]))))
+        if draw(integers(0, 2)) == 0:
             managed[device.name] = draw(devices(device.name, [*host.online])).queue_cpus
     host = evolve(host, devices=tuple(near))
     return cp.NumaPlanner(cp.node_specs(host, managed=managed), topology=host)
@@ -119,7 +119,7 @@ def test_p2_a_cpu_has_one_role_and_a_queue_one_cpu(
     assert len(set(queues)) == len(queues)
 
 
-@given(planners(), roles(), st.booleans())
+@given(planners(), roles(), booleans())
 def test_p3_every_role_gets_one_queue_of_each_kind_at_its_cpu(
     planner: cp.NumaPlanner, wanted: tuple[cp.PartitionRole, ...], share: bool
 ) -> None:
@@ -161,7 +161,7 @@ def test_queues_are_used_or_left_over(planner: cp.NumaPlanner, wanted: tuple[cp.
     assert sorted(left + used) == sorted(every)
 
 
-@given(planners(), roles(), st.integers(1, 10**4))
+@given(planners(), roles(), integers(1, 10**4))
 def test_p4_slices_add_up_to_the_byte(planner: cp.NumaPlanner, wanted: tuple[cp.PartitionRole, ...], page: int) -> None:
     plan = planner.plan_partitions(IDS[:5], wanted, page_bytes=page, oversubscribe=True).unwrap()
     for node in planner.nodes:
@@ -175,7 +175,7 @@ def test_p4_slices_add_up_to_the_byte(planner: cp.NumaPlanner, wanted: tuple[cp.
         assert max(pages) - min(pages) <= 1
 
 
-@given(planners(), roles(), st.booleans())
+@given(planners(), roles(), booleans())
 def test_p1_one_more_partition_never_moves_earlier_ones(
     planner: cp.NumaPlanner, wanted: tuple[cp.PartitionRole, ...], share: bool
 ) -> None:
@@ -185,7 +185,7 @@ def test_p1_one_more_partition_never_moves_earlier_ones(
         assert [(one.numa_node, one.pins) for one in part] == [(one.numa_node, one.pins) for one in [*whole][:count]]
 
 
-@given(nodes(), st.integers(1, 5), st.booleans())
+@given(nodes(), integers(1, 5), booleans())
 def test_p1_the_node_with_the_most_unassigned_cpus(specs: tuple[cp.NumaNodeSpec, ...], size: int, share: bool) -> None:
     wanted = [cp.PartitionRole(f"r{place}") for place in range(size)]
     planner = cp.NumaPlanner(specs)
@@ -233,7 +233,7 @@ def test_p5_a_partition_stays_in_an_l3_group_that_holds_it(
             assert len({host.cpu(cpu).l3 for cpu in one.cpus}) == 1
 
 
-@given(planners(), st.integers(1, 6))
+@given(planners(), integers(1, 6))
 def test_p5_else_it_takes_the_fewest_l3_groups(planner: cp.NumaPlanner, size: int) -> None:
     host = planner.topology
     if host is None:
@@ -282,7 +282,7 @@ def test_oversubscribing_changes_nothing_that_fits(
     assert len(shared.cpus) + sum(len(one.users) - 1 for one in shared.shared_cpus) == len(IDS) * len(wanted)
 
 
-@given(nodes(), roles(), st.integers(1, 3), st.integers(0, 50), st.booleans())
+@given(nodes(), roles(), integers(1, 3), integers(0, 50), booleans())
 def test_renumbering_nodes_and_cpus_renumbers_the_plan(
     specs: tuple[cp.NumaNodeSpec, ...], wanted: tuple[cp.PartitionRole, ...], step: int, more: int, share: bool
 ) -> None:
@@ -315,7 +315,7 @@ def test_renumbering_nodes_and_cpus_renumbers_the_plan(
             assert [str(pin) for pin in other.pins[role].queues] == [str(pin) for pin in one.pins[role].queues]
 
 
-@given(planners(), roles(), st.booleans())
+@given(planners(), roles(), booleans())
 def test_p6_a_plan_is_read_back_as_it_was(
     planner: cp.NumaPlanner, wanted: tuple[cp.PartitionRole, ...], share: bool
 ) -> None:
@@ -335,7 +335,7 @@ def test_p6_plans_that_differ_have_changes(one: cp.NumaPlanner, other: cp.NumaPl
 
 
 JSON: st.SearchStrategy[object] = (
-    st.none() | st.booleans() | st.integers(-1, 9) | st.text(max_size=3) | st.builds(list) | st.builds(dict)
+    st.none() | booleans() | integers(-1, 9) | st.text(max_size=3) | st.builds(list) | st.builds(dict)
 )
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import integers, sampled_from
 from laws.worlds import requests, states
 
 
@@ -52,7 +53,7 @@ def test_refusals_are_sentences_and_plain_values(state: cp.HostState, data: st.D
         assert all(isinstance(value, (str, int, list)) for value in plain.values())
 
 
-@given(states(), st.lists(st.integers(0, 4), min_size=1, max_size=4), st.data())
+@given(states(), st.lists(integers(0, 4), min_size=1, max_size=4), st.data())
 def test_place_all_is_place_one_after_another_or_nothing(
     state: cp.HostState, sizes: list[int], data: st.DataObject
 ) -> None:
@@ -67,9 +68,9 @@ def test_place_all_is_place_one_after_another_or_nothing(
         assert picture(together.after) == picture(after)
 
 
-@given(states(), st.lists(st.integers(1, 4), min_size=1, max_size=3), st.data())
+@given(states(), st.lists(integers(1, 4), min_size=1, max_size=3), st.data())
 def test_a_pod_as_one_grant_holds_all_invariants(state: cp.HostState, counts: list[int], data: st.DataObject) -> None:
-    wishes = data.draw(st.sampled_from([cp.Wishes(), cp.Wishes(numa="require-one"), cp.Wishes(cores="isolate")]))
+    wishes = data.draw(sampled_from([cp.Wishes(), cp.Wishes(numa="require-one"), cp.Wishes(cores="isolate")]))
     several = [
         cp.ContainerRequest.integer(f"n{i}", count, pod="new", name=f"n{i}", wishes=wishes)
         for i, count in enumerate(counts)
@@ -85,7 +86,7 @@ def test_a_pod_as_one_grant_holds_all_invariants(state: cp.HostState, counts: li
 def test_a_pod_as_one_grant_spans_no_more_nodes_than_one_container_of_its_size(
     state: cp.HostState, data: st.DataObject
 ) -> None:
-    counts = data.draw(st.lists(st.integers(1, 3), min_size=2, max_size=3))
+    counts = data.draw(st.lists(integers(1, 3), min_size=2, max_size=3))
     several = [cp.ContainerRequest.integer(f"n{i}", n, pod="new", name=f"n{i}") for i, n in enumerate(counts)]
     whole = cp.place(state, cp.ContainerRequest.integer("whole", sum(counts)))
     together = cp.place_all(state, several, scope="pod")
@@ -123,7 +124,7 @@ def moved(cpus: cp.CpuSet, to: dict[int, int]) -> cp.CpuSet:
 @given(states(), st.data())
 def test_renumbering_cpus_in_order_renumbers_the_plan(state: cp.HostState, data: st.DataObject) -> None:
     old = [cpu.id for cpu in state.topology.cpus]
-    new = sorted(data.draw(st.sets(st.integers(0, 40), min_size=len(old), max_size=len(old))))
+    new = sorted(data.draw(st.sets(integers(0, 40), min_size=len(old), max_size=len(old))))
     to = dict(zip(old, new, strict=True))
     policy = evolve(state.policy, reserved=moved(state.policy.reserved, to))
     here, there = (
@@ -148,7 +149,7 @@ def test_more_free_cpus_never_turn_a_plan_into_a_refusal(state: cp.HostState, da
     request = data.draw(requests("new", host=state.topology))
     owners = [key for key, one in state.assignments.items() if one.kind is cp.Kind.INTEGER]
     roomier = state
-    for key in data.draw(st.sets(st.sampled_from(owners)) if owners else st.just(set())):
+    for key in data.draw(st.sets(sampled_from(owners)) if owners else st.just(set())):
         roomier = cp.apply(roomier, cp.release(roomier, key))
     if isinstance(cp.place(state, request), cp.Plan):
         assert isinstance(cp.place(roomier, request), cp.Plan)

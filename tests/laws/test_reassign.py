@@ -17,6 +17,7 @@ from cpuplace.resolving import resolve
 from cpuplace.state import Assignment
 from cpuplace.transitions import replaced, with_owner
 from cpuplace.wishes import ResolvedWishes
+from laws.made_once import booleans, integers, sampled_from
 from laws.oracle import Oracle, Question
 from laws.strategies import hosts
 from laws.worlds import WISHES, few_cpus
@@ -34,13 +35,13 @@ REGULAR = (
 
 @st.composite
 def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
-    reserved = draw(st.sets(st.sampled_from(sorted(host.online)), max_size=1)) if draw(st.booleans()) else set()
+    reserved = draw(st.sets(sampled_from(sorted(host.online)), max_size=1)) if draw(booleans()) else set()
     return cp.Policy(
         reserved=cp.CpuSet(reserved),
-        min_shared_cpus=draw(st.sampled_from([0, 0, 1, 2])),
-        isolated_cpus=draw(st.sampled_from(["exclusive-only", "ignore", "ignore"])),
-        memory_scope=draw(st.sampled_from(["exclusive", "pinned"])),
-        widen=draw(st.sampled_from(["now", "lazy"])),
+        min_shared_cpus=draw(sampled_from([0, 0, 1, 2])),
+        isolated_cpus=draw(sampled_from(["exclusive-only", "ignore", "ignore"])),
+        memory_scope=draw(sampled_from(["exclusive", "pinned"])),
+        widen=draw(sampled_from(["now", "lazy"])),
         search_budget=PLENTY,
     )
 
@@ -48,20 +49,20 @@ def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
 @st.composite
 def crowds(draw: st.DrawFn, *, most: int = 4) -> cp.HostState:
     """A host of at most 8 CPUs, most of it taken by integer containers; some wish, some forbid, some never move."""
-    host = draw(st.one_of(hosts(max_cpus=8, offline=False), st.sampled_from(REGULAR)))
+    host = draw(st.one_of(hosts(max_cpus=8, offline=False), sampled_from(REGULAR)))
     state = cp.HostState.empty(host, draw(policies(host)))
-    for number in range(draw(st.integers(1, most))):
-        wishes = draw(st.sampled_from(WISHES))
-        if draw(st.integers(0, 9)) == 0:
+    for number in range(draw(integers(1, most))):
+        wishes = draw(sampled_from(WISHES))
+        if draw(integers(0, 9)) == 0:
             wishes = evolve(wishes, move="never")
-        most_of_it = st.sets(st.sampled_from(sorted(host.online)), min_size=min(4, len(host.online))).map(cp.CpuSet)
-        forbid = draw(most_of_it) if draw(st.integers(0, 3)) == 0 else cp.CpuSet()
-        count = draw(st.integers(1, 3))
+        most_of_it = st.sets(sampled_from(sorted(host.online)), min_size=min(4, len(host.online))).map(cp.CpuSet)
+        forbid = draw(most_of_it) if draw(integers(0, 3)) == 0 else cp.CpuSet()
+        count = draw(integers(1, 3))
         request = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid)
         state = taken_over(state, request)
-    if draw(st.booleans()):
+    if draw(booleans()):
         state = taken_over(state, cp.ContainerRequest.shared("s", forbid=draw(few_cpus)))
-    for key in [key for key in state.owners if draw(st.integers(0, 5)) == 0]:
+    for key in [key for key in state.owners if draw(integers(0, 5)) == 0]:
         state = cp.apply(state, cp.release(state, key))
     return state
 
@@ -77,9 +78,9 @@ def conflicts(draw: st.DrawFn) -> tuple[cp.HostState, cp.ContainerRequest]:
     state = draw(crowds())
     held = sorted(state.exclusive)
     most = sorted(state.usable - state.reserved) or sorted(state.usable)
-    cpus = draw(st.sets(st.sampled_from(held or most), min_size=1, max_size=3))
-    cpus |= draw(st.sets(st.sampled_from(most), max_size=1))
-    return state, cp.ContainerRequest.pinned("pin", cp.CpuSet(cpus), exclusive=draw(st.booleans()))
+    cpus = draw(st.sets(sampled_from(held or most), min_size=1, max_size=3))
+    cpus |= draw(st.sets(sampled_from(most), max_size=1))
+    return state, cp.ContainerRequest.pinned("pin", cp.CpuSet(cpus), exclusive=draw(booleans()))
 
 
 Way = list[tuple[Assignment, set[int], set[int]]]
@@ -198,7 +199,7 @@ class Exhaustive:
         return None
 
 
-@given(conflicts(), st.booleans())
+@given(conflicts(), booleans())
 def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.ContainerRequest], once: bool) -> None:
     check_least(*conflict, once=once)
 
@@ -207,12 +208,12 @@ def test_the_way_found_is_the_least_there_is(conflict: tuple[cp.HostState, cp.Co
 def knots(draw: st.DrawFn) -> tuple[cp.HostState, cp.ContainerRequest]:
     """Containers that have to stay together or take whole cores, several of which are met by one pin."""
     wishes = [cp.Wishes(numa="require-one"), cp.Wishes(cores="require-full"), cp.Wishes(cores="isolate"), cp.Wishes()]
-    state = cp.HostState.empty(draw(st.sampled_from(REGULAR)), cp.Policy(min_shared_cpus=0, search_budget=PLENTY))
+    state = cp.HostState.empty(draw(sampled_from(REGULAR)), cp.Policy(min_shared_cpus=0, search_budget=PLENTY))
     for number in range(3):
-        asked = draw(st.sampled_from(wishes))
-        state = taken_over(state, cp.ContainerRequest.integer(f"i{number}", draw(st.integers(1, 2)), wishes=asked))
-    met = draw(st.permutations(sorted(state.owners)))[: draw(st.integers(2, 3))]
-    cpus = cp.CpuSet(draw(st.sampled_from(sorted(state[key].cpus))) for key in met)
+        asked = draw(sampled_from(wishes))
+        state = taken_over(state, cp.ContainerRequest.integer(f"i{number}", draw(integers(1, 2)), wishes=asked))
+    met = draw(st.permutations(sorted(state.owners)))[: draw(integers(2, 3))]
+    cpus = cp.CpuSet(draw(sampled_from(sorted(state[key].cpus))) for key in met)
     return state, cp.ContainerRequest.pinned("pin", cpus, exclusive=True)
 
 
@@ -239,7 +240,7 @@ def check_refusal(every: Exhaustive, answer: Cleared | cp.Refusal) -> None:
         assert not every.has_room(answer.holders), answer
 
 
-@given(conflicts(), st.integers(1, 120))
+@given(conflicts(), integers(1, 120))
 def test_a_small_budget_proves_nothing_that_is_wrong(
     conflict: tuple[cp.HostState, cp.ContainerRequest], budget: int
 ) -> None:
@@ -258,9 +259,9 @@ def test_a_small_budget_proves_nothing_that_is_wrong(
         assert best is None, answer
 
 
-@given(st.integers(1, 4), st.integers(0, 2), st.data())
+@given(integers(1, 4), integers(0, 2), st.data())
 def test_assigning_is_the_least_of_all_permutations(rows: int, more: int, data: st.DataObject) -> None:
-    row = st.lists(st.integers(0, 9), min_size=rows + more, max_size=rows + more)
+    row = st.lists(integers(0, 9), min_size=rows + more, max_size=rows + more)
     costs = data.draw(st.lists(row, min_size=rows, max_size=rows))
     chosen = assign(costs)
     assert len(set(chosen)) == rows

@@ -16,6 +16,7 @@ from cpuplace.resolving import resolve
 from cpuplace.state import Assignment
 from cpuplace.transitions import replaced
 from cpuplace.wishes import ResolvedWishes
+from laws.made_once import booleans, integers, sampled_from
 from laws.oracle import Oracle, Question
 from laws.running import carried_out, check_safe, view_of
 from laws.strategies import hosts
@@ -27,14 +28,14 @@ NAMES = tuple(element.name for element in COUNTED)
 
 @st.composite
 def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
-    reserved = draw(st.sets(st.sampled_from(sorted(host.online)), max_size=1)) if draw(st.booleans()) else set()
+    reserved = draw(st.sets(sampled_from(sorted(host.online)), max_size=1)) if draw(booleans()) else set()
     return cp.Policy(
         reserved=cp.CpuSet(reserved),
-        min_shared_cpus=draw(st.sampled_from([0, 0, 1, 2])),
-        isolated_cpus=draw(st.sampled_from(["exclusive-only", "ignore", "ignore"])),
-        memory_scope=draw(st.sampled_from(["exclusive", "pinned", "pinned"])),
-        widen=draw(st.sampled_from(["now", "lazy"])),
-        reassign="never" if draw(st.integers(0, 19)) == 0 else "allow",
+        min_shared_cpus=draw(sampled_from([0, 0, 1, 2])),
+        isolated_cpus=draw(sampled_from(["exclusive-only", "ignore", "ignore"])),
+        memory_scope=draw(sampled_from(["exclusive", "pinned", "pinned"])),
+        widen=draw(sampled_from(["now", "lazy"])),
+        reassign="never" if draw(integers(0, 19)) == 0 else "allow",
         search_budget=PLENTY,
     )
 
@@ -42,23 +43,23 @@ def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
 @st.composite
 def fragmented(draw: st.DrawFn, *, cpus: int = 8, most: int = 6) -> cp.HostState:
     """A host of few CPUs that was filled with containers of 1 to 3 CPUs, of which some ended."""
-    host = draw(st.one_of(hosts(max_cpus=cpus, offline=False), st.sampled_from(REGULAR)))
+    host = draw(st.one_of(hosts(max_cpus=cpus, offline=False), sampled_from(REGULAR)))
     state = cp.HostState.empty(host, draw(policies(host)))
-    for number in range(draw(st.integers(2, most))):
-        wishes = draw(st.sampled_from(WISHES)) if draw(st.booleans()) else cp.Wishes()
-        if draw(st.integers(0, 9)) == 0:
+    for number in range(draw(integers(2, most))):
+        wishes = draw(sampled_from(WISHES)) if draw(booleans()) else cp.Wishes()
+        if draw(integers(0, 9)) == 0:
             wishes = evolve(wishes, move="never")
-        forbid = draw(few_cpus) if draw(st.integers(0, 5)) == 0 else cp.CpuSet()
-        count = draw(st.sampled_from([1, 1, 2, 2, 3]))
-        memory = draw(st.sampled_from([0, 0, 2**20, 2**28]))
+        forbid = draw(few_cpus) if draw(integers(0, 5)) == 0 else cp.CpuSet()
+        count = draw(sampled_from([1, 1, 2, 2, 3]))
+        memory = draw(sampled_from([0, 0, 2**20, 2**28]))
         request = cp.ContainerRequest.integer(f"i{number}", count, wishes=wishes, forbid=forbid, memory_bytes=memory)
         state = taken_over(state, request)
-    if draw(st.booleans()):
+    if draw(booleans()):
         state = taken_over(state, cp.ContainerRequest.shared("s", forbid=draw(few_cpus)))
-    if draw(st.integers(0, 4)) == 0:
-        pin = cp.CpuSet(draw(st.sets(st.sampled_from(sorted(host.online)), min_size=1, max_size=2)))
-        state = taken_over(state, cp.ContainerRequest.pinned("p", pin, exclusive=draw(st.booleans())))
-    for key in [key for key in state.owners if draw(st.integers(0, 2)) == 0]:
+    if draw(integers(0, 4)) == 0:
+        pin = cp.CpuSet(draw(st.sets(sampled_from(sorted(host.online)), min_size=1, max_size=2)))
+        state = taken_over(state, cp.ContainerRequest.pinned("p", pin, exclusive=draw(booleans())))
+    for key in [key for key in state.owners if draw(integers(0, 2)) == 0]:
         state = cp.apply(state, cp.release(state, key))
     return scattered(draw, state)
 
@@ -66,12 +67,12 @@ def fragmented(draw: st.DrawFn, *, cpus: int = 8, most: int = 6) -> cp.HostState
 def scattered(draw: st.DrawFn, state: cp.HostState) -> cp.HostState:
     """The same containers, some of them anywhere they may be."""
     for one in list(state.owners.values()):
-        if one.kind is cp.Kind.INTEGER and draw(st.integers(0, 2)):
+        if one.kind is cp.Kind.INTEGER and draw(integers(0, 2)):
             every = Exhaustive(state, move_memory=True, one_step=False)
             oracle = every.question(
                 one, {c for o in state.owners.values() if o is not one for c in o.cpus | o.withheld}, set()
             )
-            grant = draw(st.sampled_from([*oracle.grants()]))
+            grant = draw(sampled_from([*oracle.grants()]))
             mems, preferred = bound_nodes(state, one.request, cp.CpuSet(grant).mask, every.wishes(one))
             idle = cp.CpuSet(oracle.withheld(grant))
             cpus = cp.CpuSet(grant)
@@ -176,7 +177,7 @@ class Exhaustive:
         return self.way(tuple(movers), seats)[0] if movers else (self.total(self.state), 0, 0, (), ())
 
 
-@given(fragmented(), st.integers(1, 2), st.booleans(), st.booleans())
+@given(fragmented(), integers(1, 2), booleans(), booleans())
 def test_the_sum_reached_is_the_least_there_is(
     state: cp.HostState, most: int, one_step: bool, move_memory: bool
 ) -> None:
@@ -222,7 +223,7 @@ def check_promises(state: cp.HostState, plan: cp.Plan, most: int, *, move_memory
         assert len(each) == len(set(each))
 
 
-@given(st.one_of(fragmented(), states()), st.integers(0, 4), st.integers(0, 300), st.booleans(), st.booleans())
+@given(st.one_of(fragmented(), states()), integers(0, 4), integers(0, 300), booleans(), booleans())
 def test_its_promises_hold_whatever_the_budget(
     state: cp.HostState, most: int, budget: int, move_memory: bool, one_step: bool
 ) -> None:
@@ -236,7 +237,7 @@ def test_its_promises_hold_whatever_the_budget(
     assert (again.after, again.optimal, again.notes) == (plan.after, plan.optimal, plan.notes)
 
 
-@given(fragmented(), st.integers(1, 3))
+@given(fragmented(), integers(1, 3))
 def test_repeating_it_comes_to_an_end_where_one_move_gains_nothing(state: cp.HostState, most: int) -> None:
     for _ in range(100):
         plan = cp.rebalance(state, max_moves=most)
@@ -247,7 +248,7 @@ def test_repeating_it_comes_to_an_end_where_one_move_gains_nothing(state: cp.Hos
     assert cp.rebalance(state, max_moves=1).is_empty
 
 
-@given(fragmented(), st.integers(1, 3))
+@given(fragmented(), integers(1, 3))
 def test_more_moves_never_reach_less(state: cp.HostState, most: int) -> None:
     fewer, more = (cp.rebalance(state, max_moves=number) for number in (most, most + 1))
     assert tuple_sum(more.after) <= tuple_sum(fewer.after)

@@ -5,6 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import integers, sampled_from
 from laws.worlds import requests, states
 
 
@@ -20,10 +21,10 @@ def running(draw: st.DrawFn) -> tuple[cp.HostState, str]:
     state = cp.apply(state, answer) if isinstance(answer, cp.Plan) else state
     keys = [key for key, one in state.owners.items() if one.kind is cp.Kind.INTEGER]
     assume(keys)
-    return state, draw(st.sampled_from(keys))
+    return state, draw(sampled_from(keys))
 
 
-@given(running(), st.lists(st.integers(1, 8), min_size=1, max_size=3), st.sampled_from(["give-back", "refuse"]))
+@given(running(), st.lists(integers(1, 8), min_size=1, max_size=3), sampled_from(["give-back", "refuse"]))
 def test_resizing(world: tuple[cp.HostState, str], counts: list[int], below: str) -> None:
     state, key = world
     policy = evolve(state.policy, resize_below_baseline=below)  # type: ignore[arg-type]
@@ -88,7 +89,10 @@ def test_steps_of_growing_and_shrinking() -> None:
     state = put(cp.ContainerRequest.shared("s"), cp.ContainerRequest.integer("a", 2))
     grown = cp.resize(state, cp.ContainerRequest.integer("a", 4)).unwrap()
     assert [(step.op, step.container_id) for step in grown.steps] == [(cp.Op.NARROW, "s"), (cp.Op.WIDEN, "a")]
-    assert str(grown.after["a"].cpus) == "0-1,4-5" and "resized from 0,4 to 0-1,4-5" in str(grown.explain())
+    assert str(grown.after["a"].cpus) == "0-1,4-5" and grown.after["a"].rule == "R10"
+    assert [(reason.container_id, reason.rule, reason.sentence) for reason in grown.explain().reasons] == [
+        ("a", "R10", "resized from 0,4 to 0-1,4-5")
+    ]
     shrunk = cp.resize(grown.after, cp.ContainerRequest.integer("a", 3)).unwrap()
     assert [(step.op, step.container_id) for step in shrunk.steps] == [(cp.Op.NARROW, "a"), (cp.Op.WIDEN, "s")]
     assert cp.CpuSet.parse("0,4") <= shrunk.after["a"].cpus
@@ -99,9 +103,10 @@ def test_what_cannot_be_resized() -> None:
     assert cp.resize(state, cp.ContainerRequest.integer("p", 2)).unwrap().is_empty
     assert cp.resize(state, cp.ContainerRequest.shared("s", forbid=cp.CpuSet([7]))).unwrap().is_empty
     unknown = cp.resize(state, cp.ContainerRequest.integer("x", 2))
-    assert isinstance(unknown, cp.UnknownContainer) and unknown.rule == "R15"
+    assert isinstance(unknown, cp.UnknownContainer) and (unknown.container_id, unknown.rule) == ("x", "R15")
     pin = cp.resize(state, cp.ContainerRequest.pinned("s", cp.CpuSet([1]), exclusive=True))
     assert isinstance(pin, cp.AlreadyPlaced) and "cannot become pinned" in pin.sentence
+    assert (pin.container_id, pin.rule) == ("s", "R15")
 
 
 def test_too_much_is_refused_with_what_fits() -> None:
@@ -115,7 +120,9 @@ def test_too_much_is_refused_with_what_fits() -> None:
 def test_the_policy_may_keep_the_baseline() -> None:
     state = put(cp.ContainerRequest.integer("a", 4), resize_below_baseline="refuse")
     refusal = cp.resize(state, cp.ContainerRequest.integer("a", 2))
-    assert isinstance(refusal, cp.WishUnmet) and (refusal.rule, refusal.fits) == ("R10", 4)
+    assert isinstance(refusal, cp.WishUnmet) and (refusal.rule, refusal.asked, refusal.fits) == ("R10", 2, 4)
+    assert (refusal.container_id, refusal.wish) == ("a", "resize_below_baseline")
+    assert refusal.missing == "the policy keeps what a container was created with"
 
 
 def test_isolated_cores_shrink_by_whole_cores() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 import cpuplace as cp
 from cpuplace.state import Assignment
 from cpuplace.transitions import with_owner
+from laws.made_once import booleans, integers, sampled_from
 from laws.worlds import requests, states
 
 
@@ -46,11 +47,9 @@ def test_what_is_legal_stays_and_there_is_nothing_to_do(state: cp.HostState) -> 
 def test_after_a_crash_at_any_step_of_any_plan(state: cp.HostState, data: st.DataObject) -> None:
     answer = cp.place(state, data.draw(requests("new", host=state.topology)))
     keys = sorted(state.assignments)
-    plan = (
-        answer if isinstance(answer, cp.Plan) else cp.release(state, data.draw(st.sampled_from(keys)) if keys else "x")
-    )
+    plan = answer if isinstance(answer, cp.Plan) else cp.release(state, data.draw(sampled_from(keys)) if keys else "x")
     running = {key: one.held for key, one in state.assignments.items()}
-    crashed = carried_out(plan, data.draw(st.integers(0, len(plan.steps))), running)
+    crashed = carried_out(plan, data.draw(integers(0, len(plan.steps))), running)
     seen = [
         cp.Observed(request=(plan.after if key in plan.after else state)[key].request, cpus=held.cpus, mems=held.mems)
         for key, held in crashed.items()
@@ -76,14 +75,14 @@ def check_mended(start: cp.HostState, seen: list[cp.Observed]) -> None:
 def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
     """Containers on any CPUs at all: other people's, none, too many, offline ones."""
     ids = sorted(cpu.id for cpu in state.topology.cpus)
-    some = st.sets(st.sampled_from(ids)).map(cp.CpuSet)
+    some = st.sets(sampled_from(ids)).map(cp.CpuSet)
     seen = []
-    for number in range(data.draw(st.integers(0, 5))):
+    for number in range(data.draw(integers(0, 5))):
         request = data.draw(requests(f"c{number}", host=state.topology))
-        if data.draw(st.integers(0, 5)) == 0:
+        if data.draw(integers(0, 5)) == 0:
             request = cp.ContainerRequest.unmanaged(f"c{number}", cpus=data.draw(some))
         seen.append(cp.Observed(request=request, cpus=data.draw(some)))
-    online = cp.CpuSet(data.draw(st.sets(st.sampled_from(ids), min_size=1)))
+    online = cp.CpuSet(data.draw(st.sets(sampled_from(ids), min_size=1)))
     for start in (state, cp.HostState.empty(state.topology, state.policy)):
         check_mended(start, seen)
         if online & start.usable:
@@ -93,8 +92,8 @@ def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
 @given(states(), st.data())
 def test_whose_cpusets_were_reset_get_back_what_they_had(state: cp.HostState, data: st.DataObject) -> None:
     """To none of their own, or to everything: what we gave is among it, so nobody has a reason to be elsewhere."""
-    reset = st.sampled_from([cp.CpuSet(), state.topology.online])
-    seen = [evolve(one, cpus=data.draw(reset)) if data.draw(st.booleans()) else one for one in observed(state)]
+    reset = sampled_from([cp.CpuSet(), state.topology.online])
+    seen = [evolve(one, cpus=data.draw(reset)) if data.draw(booleans()) else one for one in observed(state)]
     after = cp.synchronize(state, seen).after
     for key, one in state.owners.items():
         assert after[key].held == one.held, key
@@ -144,6 +143,9 @@ def test_containers_created_while_we_were_away_get_their_cpus() -> None:
 
 
 def test_who_is_gone_is_released_and_remembered() -> None:
+    request = cp.ContainerRequest.integer("i", 1, pod="p", name="m", wishes=cp.Wishes(cores="isolate"))
+    isolated = cp.synchronize(cp.apply(EMPTY, cp.place(EMPTY, request).unwrap()), []).after
+    assert str(cp.CpuSet.from_mask(isolated.remembered["p", "m"].cpus)) == "0,4"
     state = cp.apply(EMPTY, cp.place(EMPTY, cp.ContainerRequest.integer("a", 2, pod="p", name="m")).unwrap())
     plan = cp.synchronize(state, [])
     assert not plan.after.assignments and not plan.is_empty and ("p", "m") in plan.after.remembered
@@ -170,6 +172,18 @@ def test_a_reset_container_returns_to_its_cpus_though_better_ones_are_free_by_no
     state = cp.apply(state, cp.release(state, "gone"))
     for cpus in ("", "0-7"):
         assert str(cp.synchronize(state, [seen(state["b"].request, cpus)]).after["b"].cpus) == "1,5"
+
+
+def test_memory_is_bound_as_if_it_had_been_placed_here() -> None:
+    for policy in (cp.Policy(memory_scope="exclusive"), cp.Policy(memory_scope="exclusive", memory_policy="preferred")):
+        empty = cp.HostState.empty(HOST, policy)
+        for request in (
+            cp.ContainerRequest.pinned("c", cp.CpuSet([0]), exclusive=True),
+            cp.ContainerRequest.integer("c", 1),
+        ):
+            placed = cp.place(empty, request).unwrap().after["c"]
+            found = cp.synchronize(empty, [cp.Observed(request=request, cpus=placed.cpus)]).after["c"]
+            assert (found.mems, found.preferred) == (placed.mems, placed.preferred) != (None, None)
 
 
 def test_what_cannot_be_mended_is_noted() -> None:

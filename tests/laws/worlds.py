@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from laws.made_once import booleans, integers, sampled_from
 from laws.strategies import hosts
 
 WISHES = (
@@ -23,33 +24,33 @@ WISHES = (
     cp.Wishes(core_kind="performance"),
     cp.Wishes(core_kind="efficiency!"),
 )
-few_cpus = st.sets(st.integers(0, 14), max_size=3).map(cp.CpuSet)
+few_cpus = st.sets(integers(0, 14), max_size=3).map(cp.CpuSet)
 
 
 @st.composite
 def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
-    reserved = draw(st.sets(st.sampled_from(sorted(host.online)), max_size=2))
+    reserved = draw(st.sets(sampled_from(sorted(host.online)), max_size=2))
     return cp.Policy(
         reserved=cp.CpuSet(reserved),
-        strict_reservation=draw(st.booleans()),
-        min_shared_cpus=draw(st.integers(0, 2)),
-        widen=draw(st.sampled_from(["now", "lazy"])),
-        isolated_cpus=draw(st.sampled_from(["exclusive-only", "ignore"])),
+        strict_reservation=draw(booleans()),
+        min_shared_cpus=draw(integers(0, 2)),
+        widen=draw(sampled_from(["now", "lazy"])),
+        isolated_cpus=draw(sampled_from(["exclusive-only", "ignore"])),
     )
 
 
 @st.composite
 def requests(draw: st.DrawFn, key: str, *, most: int = 6, host: cp.Topology | None = None) -> cp.ContainerRequest:
     """Any request; with `host` most pins are of CPUs that it has."""
-    pod = draw(st.sampled_from(["p", "q"]))
-    kind = draw(st.sampled_from(["integer", "integer", "integer", "pinned", "shared"]))
+    pod = draw(sampled_from(["p", "q"]))
+    kind = draw(sampled_from(["integer", "integer", "integer", "pinned", "shared"]))
     if kind == "integer":
-        count, wishes = draw(st.integers(1, most)), draw(st.sampled_from(WISHES))
+        count, wishes = draw(integers(1, most)), draw(sampled_from(WISHES))
         return cp.ContainerRequest.integer(key, count, pod=pod, name=key, wishes=wishes, forbid=draw(few_cpus))
     if kind == "pinned":
-        there = sorted(host.online) if host is not None and draw(st.integers(0, 3)) else range(15)
-        pin = cp.CpuSet(draw(st.sets(st.sampled_from(there), max_size=3)))
-        return cp.ContainerRequest.pinned(key, pin, exclusive=draw(st.booleans()), pod=pod, name=key)
+        there = sorted(host.online) if host is not None and draw(integers(0, 3)) else range(15)
+        pin = cp.CpuSet(draw(st.sets(sampled_from(there), max_size=3)))
+        return cp.ContainerRequest.pinned(key, pin, exclusive=draw(booleans()), pod=pod, name=key)
     return cp.ContainerRequest.shared(key, pod=pod, name=key, forbid=draw(few_cpus))
 
 
@@ -58,10 +59,10 @@ def states(draw: st.DrawFn, *, most: int = 5) -> cp.HostState:
     """A host with up to `most` containers on it, some of which have gone again."""
     host = draw(hosts())
     state = cp.HostState.empty(host, draw(policies(host)))
-    for number in range(draw(st.integers(0, most))):
+    for number in range(draw(integers(0, most))):
         answer = cp.place(state, draw(requests(f"c{number}", most=4, host=host)))
         if isinstance(answer, cp.Plan):
             state = cp.apply(state, answer)
-    for key in [key for key in state.assignments if draw(st.integers(0, 3)) == 0]:
+    for key in [key for key in state.assignments if draw(integers(0, 3)) == 0]:
         state = cp.apply(state, cp.release(state, key))
     return state

@@ -20,10 +20,12 @@ from cpuplace.formats import events as events_format
 from cpuplace.replaying import replay
 from cpuplace_nri import main as whole
 from cpuplace_nri.asking import ask, ask_many
+from cpuplace_nri.cgroups import Cpuset
 from cpuplace_nri.config import Config, nri_policy
 from cpuplace_nri.configfile import read_config
 from cpuplace_nri.identity import Identity, Preinstalled
 from cpuplace_nri.main import Service
+from cpuplace_nri.proto import nri_pb2 as nri
 from nri.fake_runtime import CriError, FakeRuntime, a_container, a_pod
 
 HOST = cp.Topology.uniform(packages=1, nodes_per_package=2, cores_per_l3=4)
@@ -215,6 +217,8 @@ def test_a_plugin_that_the_runtime_starts_takes_its_configuration_from_it(tmp_pa
             assert service.config.policy == nri_policy("weka", reserved=cp.CpuSet([0]))
             await rt.run(a_pod("p", qos="guaranteed"), a_container("c", "p", cpu=2, limited=True, memory=1 << 20))
             assert rt.cpus["c"] == cp.CpuSet([1, 2])
+            assert "the configuration came from the runtime" in await service.reload()
+            assert service.config.policy == nri_policy("weka", reserved=cp.CpuSet([0]))
             await rt.end()
             await task  # it ends with its connection
 
@@ -235,6 +239,34 @@ def test_a_configuration_from_the_runtime_that_is_not_good_is_refused_with_its_l
 
     live(life, config="profile: weka\nreserved: 0")
     assert "at line 2: reserved: 'reserved' is a field of the policy" in capsys.readouterr().err
+
+
+class Unwritable:
+    """Cgroups that have what they have, and take nothing."""
+
+    def read(self, place: str) -> Cpuset | None:
+        return None
+
+    def write(self, place: str, held: cp.Held) -> None:
+        raise PermissionError(1, "no")
+
+
+def test_what_cannot_be_written_goes_by_a_second_connection_where_it_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cpuplace_nri.cgroups.KernelCgroups", Unwritable)
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt, widen_delay=1, second_connection=True)
+        async with served(Service(said, reread=lambda: said, host=lambda: HOST)):
+            await rt.synchronized()
+            await rt.run(a_pod("w"), a_container("web", "w", cpu=0.5))
+            await rt.run(a_pod("p", qos="guaranteed"), a_container("c", "p", cpu=2, limited=True, memory=1 << 20))
+            assert rt.cpus["web"] == HOST.online - rt.cpus["c"]
+            await rt.stop("c")
+            await until(lambda: rt.cpus["web"] == HOST.online)
+
+    live(life, version="0.8")
 
 
 def test_a_socket_of_health_that_cannot_be_had_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,3 +316,19 @@ def test_a_process_that_cannot_run_says_why_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert err.startswith(f"cpuplace-nri: error: {file}, at line 1: name: 'UP' cannot name a plugin (")
     assert err.count("\n") == 1
+
+
+def test_a_runtime_that_asks_for_containers_has_told_all_of_them(tmp_path: Path) -> None:
+    """containerd 1.7 does not synchronize a plugin that it starts itself when nothing runs."""
+
+    async def life() -> None:
+        said = config(tmp_path)
+        service = Service(said, reread=lambda: said, host=lambda: HOST)
+        plugin = service._plugin()
+        assert service._state() is None
+        request = nri.CreateContainerRequest(pod=a_pod("p"), container=a_container("c", "p"))
+        await plugin.create_container(request, None)
+        assert service._state() is not None
+        await service._end()
+
+    asyncio.run(life())

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 
 import cpuplace as cp
 from cpuplace.formats import state as state_format
+from laws.made_once import booleans, integers, sampled_from
 from laws.strategies import hosts
 from length import STEPS
 from stateful.naive import Naive, sure
@@ -48,20 +49,20 @@ Prospect = tuple[cp.Plan | cp.Refusal, Asked]
 @st.composite
 def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
     online = sorted(host.online)
-    some = st.sets(st.sampled_from(online), max_size=len(online) // 3).map(cp.CpuSet)
-    unusable = draw(some) if draw(st.integers(0, 3)) == 0 else cp.CpuSet()
+    some = st.sets(sampled_from(online), max_size=len(online) // 3).map(cp.CpuSet)
+    unusable = draw(some) if draw(integers(0, 3)) == 0 else cp.CpuSet()
     return cp.Policy(
         usable=cp.CpuSet(cpu.id for cpu in host.cpus) - unusable if unusable else None,
-        reserved=draw(some) if draw(st.booleans()) else cp.CpuSet(),
-        strict_reservation=draw(st.booleans()),
-        min_shared_cpus=draw(st.integers(0, 3)),
-        allow_reserved_pins=draw(st.booleans()),
-        pin_overlap=draw(st.sampled_from(["refuse", "refuse", "share"])),
-        isolated_cpus=draw(st.sampled_from(["exclusive-only", "ignore"])),
-        memory_scope=draw(st.sampled_from(["pinned", "exclusive"])),
-        reassign=draw(st.sampled_from(["allow", "allow", "never"])),
-        widen=draw(st.sampled_from(["now", "lazy"])),
-        resize_below_baseline=draw(st.sampled_from(["give-back", "refuse"])),
+        reserved=draw(some) if draw(booleans()) else cp.CpuSet(),
+        strict_reservation=draw(booleans()),
+        min_shared_cpus=draw(integers(0, 3)),
+        allow_reserved_pins=draw(booleans()),
+        pin_overlap=draw(sampled_from(["refuse", "refuse", "share"])),
+        isolated_cpus=draw(sampled_from(["exclusive-only", "ignore"])),
+        memory_scope=draw(sampled_from(["pinned", "exclusive"])),
+        reassign=draw(sampled_from(["allow", "allow", "never"])),
+        widen=draw(sampled_from(["now", "lazy"])),
+        resize_below_baseline=draw(sampled_from(["give-back", "refuse"])),
     )
 
 
@@ -85,31 +86,31 @@ class Everything(RuleBasedStateMachine):
     # --- what may be asked -----------------------------------------------------------------------
 
     def _cpus(self, data: st.DataObject, most: int = 4) -> cp.CpuSet:
-        return cp.CpuSet(data.draw(st.sets(st.sampled_from(self.ids), max_size=most)))
+        return cp.CpuSet(data.draw(st.sets(sampled_from(self.ids), max_size=most)))
 
     def _some(self, data: st.DataObject) -> str:
-        return data.draw(st.sampled_from(sorted(self.state.assignments)))
+        return data.draw(sampled_from(sorted(self.state.assignments)))
 
     def _request(self, data: st.DataObject) -> cp.ContainerRequest:
         self.serial += 1
-        key, pod = f"c{self.serial}", data.draw(st.sampled_from(PODS))
-        name = data.draw(st.sampled_from(NAMES)) or key
-        kind = data.draw(st.sampled_from(KINDS))
+        key, pod = f"c{self.serial}", data.draw(sampled_from(PODS))
+        name = data.draw(sampled_from(NAMES)) or key
+        kind = data.draw(sampled_from(KINDS))
         if kind.startswith("pinned"):
             pin = self._cpus(data)
             return cp.ContainerRequest.pinned(key, pin, exclusive=kind == "pinned", pod=pod, name=name)
         if kind == "unmanaged":
             return cp.ContainerRequest.unmanaged(key, cpus=self._cpus(data, 2), pod=pod, name=name)
-        forbid = self._cpus(data, 3) if data.draw(st.booleans()) else cp.CpuSet()
+        forbid = self._cpus(data, 3) if data.draw(booleans()) else cp.CpuSet()
         if kind == "shared":
             return cp.ContainerRequest.shared(key, pod=pod, name=name, forbid=forbid)
         isolate = kind == "isolate"
-        wishes = cp.Wishes(cores="isolate") if isolate else data.draw(st.sampled_from(WISHES))
-        count = data.draw(st.integers(1, 3 if isolate else 5))
+        wishes = cp.Wishes(cores="isolate") if isolate else data.draw(sampled_from(WISHES))
+        count = data.draw(integers(1, 3 if isolate else 5))
         return cp.ContainerRequest.integer(key, count, pod=pod, name=name, wishes=wishes, forbid=forbid)
 
     def _resized(self, data: st.DataObject) -> cp.ContainerRequest:
-        was, count = self.state[self._some(data)].request, data.draw(st.integers(0, 6))
+        was, count = self.state[self._some(data)].request, data.draw(integers(0, 6))
         if was.kind not in (cp.Kind.INTEGER, cp.Kind.SHARED):
             return was
         kind = cp.Kind.INTEGER if count else cp.Kind.SHARED
@@ -117,10 +118,10 @@ class Everything(RuleBasedStateMachine):
 
     def _host(self, data: st.DataObject) -> cp.Topology | None:
         """Another set of online CPUs: some fewer, one node gone, what one container holds gone, or any."""
-        host, way = self.state.topology, data.draw(st.sampled_from(["few", "few", "node", "container", "any"]))
+        host, way = self.state.topology, data.draw(sampled_from(["few", "few", "node", "container", "any"]))
         gone = self._cpus(data, 2)
         if way == "node":
-            gone = data.draw(st.sampled_from(host.nodes)).cpus
+            gone = data.draw(sampled_from(host.nodes)).cpus
         elif way == "container" and self.state.assignments:
             gone = self.state[self._some(data)].cpus
         online = self._cpus(data, 12) if way == "any" else host.online - gone
@@ -131,11 +132,11 @@ class Everything(RuleBasedStateMachine):
         """Any plan that could be made now, and the requests it answers."""
         ways = ["place", "place", "place", "all", "hotplug", "forget", "rebalance"]
         ways += ["release", "resize", "resize"] if self.state.assignments else []
-        match data.draw(st.sampled_from(ways)):
+        match data.draw(sampled_from(ways)):
             case "release":
                 return cp.release(self.state, self._some(data)), {}
             case "forget":
-                return cp.forget_pod(self.state, data.draw(st.sampled_from(PODS))), {}
+                return cp.forget_pod(self.state, data.draw(sampled_from(PODS))), {}
             case "rebalance":
                 return cp.rebalance(self.state, max_moves=2, search_budget=50), {}
             case "hotplug":
@@ -144,7 +145,7 @@ class Everything(RuleBasedStateMachine):
                 request = self._resized(data)
                 return cp.resize(self.state, request), {request.container_id: request}
             case "all":
-                several = [self._request(data) for _ in range(data.draw(st.integers(1, 3)))]
+                several = [self._request(data) for _ in range(data.draw(integers(1, 3)))]
                 return cp.place_all(self.state, several), {one.container_id: one for one in several}
             case _:
                 request = self._request(data)
@@ -185,7 +186,7 @@ class Everything(RuleBasedStateMachine):
         if kept and request.wishes == cp.Wishes():
             assert set(self.state[request.container_id].cpus) == kept  # R8
 
-    @rule(data=st.data(), count=st.integers(1, 3), scope=st.sampled_from(["container", "pod"]))
+    @rule(data=st.data(), count=integers(1, 3), scope=sampled_from(["container", "pod"]))
     def place_all(self, data: st.DataObject, count: int, scope: str) -> None:
         named = {(one.pod, one.name): one for one in (self._request(data) for _ in range(count))}
         several = [*named.values()]  # nobody replaces somebody of the same plan
@@ -229,7 +230,7 @@ class Everything(RuleBasedStateMachine):
     def repeat(self, data: st.DataObject) -> None:
         assert cp.place(self.state, self.state[self._some(data)].request).unwrap().is_empty
 
-    @rule(pod=st.sampled_from(PODS))
+    @rule(pod=sampled_from(PODS))
     def forget(self, pod: str) -> None:
         self.model.forgot(pod)
         self._take(cp.forget_pod(self.state, pod))
@@ -251,7 +252,7 @@ class Everything(RuleBasedStateMachine):
         self._take(answer, request)
         assert {other: one.held for other, one in self.state.owners.items() if other != key} == others  # R10
 
-    @rule(most=st.integers(0, 3))
+    @rule(most=integers(0, 3))
     def rebalance(self, most: int) -> None:
         """At most so many move, nobody who must not, and nobody comes or goes."""
         before = self.state
@@ -284,30 +285,30 @@ class Everything(RuleBasedStateMachine):
             if not picky and not one.degraded and not (one.cpus | one.withheld) & lost and not self.state[key].degraded:
                 assert self.state[key].cpus == one.cpus, key
 
-    @rule(data=st.data(), kept=st.booleans())
+    @rule(data=st.data(), kept=booleans())
     def restart(self, data: st.DataObject, kept: bool) -> None:
         """Whoever places was away; what was known is lost, unless it was saved."""
         self._synchronize(kept)
 
-    @rule(data=st.data(), kept=st.booleans())
+    @rule(data=st.data(), kept=booleans())
     def drift(self, data: st.DataObject, kept: bool) -> None:
         """Somebody else writes a cpuset."""
         if not self.running.held:
             return
-        key = data.draw(st.sampled_from(sorted(self.running.held)))
+        key = data.draw(sampled_from(sorted(self.running.held)))
         cpus = self._cpus(data, 12) or cp.CpuSet(self.ids[:1])
         self.running.held[key] = self.running.held[key]._replace(cpus=cpus)
         if self.running.requests[key].kind is cp.Kind.UNMANAGED:  # what others wrote is all that is known of it
             self.running.requests[key] = evolve(self.running.requests[key], pin=cpus)
         self._synchronize(kept)
 
-    @rule(data=st.data(), kept=st.booleans())
+    @rule(data=st.data(), kept=booleans())
     def crash(self, data: st.DataObject, kept: bool) -> None:
         """Any plan is carried out in part, then everything that was known is lost, or only what came of it."""
         answer, asked = self._prospect(data)
         if isinstance(answer, cp.Refusal):
             return
-        self.running.carry_out(answer, asked, data.draw(st.integers(0, len(answer.steps))))
+        self.running.carry_out(answer, asked, data.draw(integers(0, len(answer.steps))))
         self.model.host = answer.after.topology  # hardware does not wait for plans
         self.state = cp.change_topology(self.state, self.model.host).after
         self.model.follow(self.state.assignments)
@@ -346,7 +347,7 @@ class Everything(RuleBasedStateMachine):
         """Any plan, carried out in part and taken back: as if nothing had been."""
         answer, _ = self._prospect(data)
         if isinstance(answer, cp.Plan):
-            undone(self.running, answer, data.draw(st.integers(0, len(answer.steps))))
+            undone(self.running, answer, data.draw(integers(0, len(answer.steps))))
             assert cp.apply(cp.apply(self.state, answer), answer.undo()) == self.state
 
     @rule()

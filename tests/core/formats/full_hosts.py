@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from cpuplace.idset import CpuSet
 from cpuplace.topology import Cpu, Topology
+from laws.made_once import booleans, integers, sampled_from
 from laws.strategies import hosts
 
 SIZES = (4096, 1 << 16, 2 << 20, 1 << 30)
@@ -14,21 +15,19 @@ SIZES = (4096, 1 << 16, 2 << 20, 1 << 30)
 def full_hosts(draw: st.DrawFn) -> Topology:
     """A host of at most 12 CPUs that says something, or nothing, in every field."""
     host = draw(hosts())
-    cores = {core: draw(st.integers(0, 3)) for core in sorted({cpu.core for cpu in host.cpus})}
-    said = {field: draw(st.booleans()) for field in ("l2", "die", "cluster", "book", "drawer")}
+    cores = {core: draw(integers(0, 3)) for core in sorted({cpu.core for cpu in host.cpus})}
+    said = {field: draw(booleans()) for field in ("l2", "die", "cluster", "book", "drawer")}
     ids = [cpu.id for cpu in host.cpus]
     return evolve(
         host,
         cpus=tuple(_dressed(draw, cpu, cores[cpu.core], said) for cpu in host.cpus),
-        memory_bytes={
-            node: draw(st.none() | st.integers(0, 2**30).map(lambda n: n * 1024)) for node in host.memory_bytes
-        },
+        memory_bytes={node: draw(st.none() | integers(0, 2**30).map(lambda n: n * 1024)) for node in host.memory_bytes},
         huge_pages={
-            node: draw(st.dictionaries(st.sampled_from(SIZES), st.integers(0, 9), max_size=2))
-            for node in draw(st.sets(st.sampled_from(sorted(host.memory_bytes))))
+            node: draw(st.dictionaries(sampled_from(SIZES), integers(0, 9), max_size=2))
+            for node in draw(st.sets(sampled_from(sorted(host.memory_bytes))))
         },
-        isolated=CpuSet(draw(st.sets(st.sampled_from(ids)))),
-        nohz_full=CpuSet(draw(st.sets(st.sampled_from(ids)))),
+        isolated=CpuSet(draw(st.sets(sampled_from(ids)))),
+        nohz_full=CpuSet(draw(st.sets(sampled_from(ids)))),
         name=draw(st.text(max_size=8)),
     )
 
@@ -41,6 +40,6 @@ def _dressed(draw: st.DrawFn, cpu: Cpu, spot: int, said: dict[str, bool]) -> Cpu
         cluster=spot * 5 if said["cluster"] else None,
         book=spot // 2 if said["book"] else None,
         drawer=0 if said["drawer"] else None,
-        capacity=draw(st.none() | st.sampled_from([512, 1024])),
-        max_khz=draw(st.none() | st.integers(1, 6_000_000)),
+        capacity=draw(st.none() | sampled_from([512, 1024])),
+        max_khz=draw(st.none() | integers(1, 6_000_000)),
     )

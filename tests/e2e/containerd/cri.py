@@ -16,6 +16,14 @@ SERVICE: Final = "runtime.v1.RuntimeService"
 LATE: Final = 120.0
 """Seconds after which a call is given up: a machine that is emulated, or crowded, is slow."""
 
+OPTIONS: Final = [
+    ("grpc.enable_http_proxy", 0),
+    # A runtime comes and goes here: what one connection learned of that is not for the next, which asks at once.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+]
+
 
 class CriError(Exception):
     """The runtime's refusal, as the kubelet sees it."""
@@ -30,7 +38,7 @@ class Cri:
     """A connection to one containerd; methods are called by their names in the CRI."""
 
     def __init__(self, socket: Path, description: Path) -> None:
-        self._channel = grpc.insecure_channel(f"unix://{socket}", options=[("grpc.enable_http_proxy", 0)])
+        self._channel = grpc.insecure_channel(f"unix://{socket}", options=OPTIONS)
         pool = descriptor_pool.DescriptorPool()
         for file in descriptor_pb2.FileDescriptorSet.FromString(description.read_bytes()).file:
             pool.Add(file)

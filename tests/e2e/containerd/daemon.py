@@ -46,6 +46,12 @@ class Containerd:
         """The folder of pre-installed plugins."""
         return self.base / "plugins"
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def wait(self, patience: Patience) -> None:
         """How long it waits for plugins, from its next start on."""
         words = config.text(self.version, base=self.base, runc=self._runtimes.runc, patience=patience)

@@ -31,7 +31,7 @@ class Pod:
     id: str
     name: str
     parent: str
-    config: Json
+    config: Json = attrs.field(eq=False, repr=False)
 
 
 @attrs.frozen(slots=True, kw_only=True)

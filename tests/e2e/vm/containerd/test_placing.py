@@ -80,7 +80,7 @@ def test_cpus_of_annotated_pods_come_back_to_integer_ones(kubelet: Kubelet, agen
         pinned = kubelet.alone(name, cpus=len(pin), annotations={"weka.io/cores-ids": str(pin)})
         assert kubelet.look(pinned).agreed == pin
     refused = kubelet.pod("train")
-    assert "low" in refusal(lambda: kubelet.create(refused, "eight", cpus=8))
+    assert "R4" in refusal(lambda: kubelet.create(refused, "eight", cpus=8))
     for pod in list(kubelet.pods.values()):
         if pod.name in pins:
             kubelet.end(pod)
