@@ -17,7 +17,8 @@ from cpuplace_nri.service import PluginService
 
 DEFAULT_SOCKET: Final = Path("/var/run/nri/nri.sock")
 
-_CONNECTING: Final = 5.0  # seconds; a connection is a local matter, but a full queue is said by waiting
+_CONNECTING: Final = 5.0  # seconds; a connection is a local matter, but the queue can be full
+_FULL: Final = 0.05  # seconds until the next look at it
 _SETTLED: Final = 60.0  # seconds after which a connection that ends was a good one
 
 
@@ -92,18 +93,29 @@ class Runner:
 
 
 async def connected_socket(path: Path) -> socket.socket:
-    """A socket connected to `path`; OSError when nobody is there."""
+    """A socket connected to `path`; OSError when nobody is there, or nobody accepts for some seconds."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
     try:
         async with asyncio.timeout(_CONNECTING):
-            await asyncio.get_running_loop().sock_connect(sock, str(path))
-    except BaseException as error:
+            while not _connect(sock, path):
+                await asyncio.sleep(_FULL)
+    except TimeoutError:
         sock.close()
-        if isinstance(error, TimeoutError):
-            raise OSError(f"{path}: nobody accepts") from None
+        raise OSError(f"{path}: nobody accepts") from None
+    except BaseException:
+        sock.close()
         raise
     return sock
+
+
+def _connect(sock: socket.socket, path: Path) -> bool:
+    """False while the queue of those who wait is full. (`loop.sock_connect` takes that for success.)"""
+    try:
+        sock.connect(str(path))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def inherited_socket(fd: int) -> socket.socket:

@@ -226,3 +226,18 @@ def test_no_message_makes_either_end_fail_otherwise(sent: list[Message], data: s
         with suppress(ProtocolError):
             for part in data.draw(cuts(wire)):
                 end.receive(part)
+
+
+def test_an_answer_that_is_no_protobuf_is_a_protocol_error() -> None:
+    client = ClientConnection()
+    client.call("s", "m", b"")
+    with pytest.raises(ProtocolError, match="cannot be decoded"):
+        client.receive(encoded(Message(1, Type.RESPONSE, b"\xff\xff")))
+
+
+def test_when_all_streams_are_used_up_it_says_so() -> None:
+    client = ClientConnection()
+    client._next_id = 2**32 - 1
+    assert client.call("s", "m", b"")[0] == 2**32 - 1
+    with pytest.raises(TtrpcError, match="connect anew"):
+        client.call("s", "m", b"")

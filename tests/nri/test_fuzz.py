@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from cpuplace_nri import plugin, translate
+from cpuplace_nri import plugin
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.seen import Seen
+from cpuplace_nri.translate import seen_of as understood
 from cpuplace_nri.ttrpc import connection, framing
 from nri.fuzzing import FoundError, fuzz, recorded
 
@@ -34,13 +35,11 @@ def test_an_end_that_fails_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_plugin_that_fails_over_an_annotation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    understood = translate.seen_of
-
     def seen_of(pod: nri.PodSandbox, container: nri.Container, *, created: bool = False) -> Seen:
-        if "²" in pod.annotations.values():
-            raise KeyError("superscript")
+        if "forbid.cpuplace.dev/c1" in pod.annotations:
+            raise KeyError("a forbidden one")
         return understood(pod, container, created=created)
 
     monkeypatch.setattr(plugin, "seen_of", seen_of)
-    with pytest.raises(FoundError, match="superscript"):
+    with pytest.raises(FoundError, match="a forbidden one"):
         asyncio.run(fuzz(1, range(3000)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cpuplace import BadInput
 from cpuplace_nri.identity import Identity
 from cpuplace_nri.idle import IdlePlugin
 from cpuplace_nri.link import Link
@@ -545,6 +546,43 @@ def test_a_request_that_cannot_be_decoded_is_refused_and_the_link_goes_on(payloa
         assert error.value.code == Code.INVALID_ARGUMENT
         await rt.create(a_pod("p"), a_container("c", "p"))
         assert not link.closed.is_set()
+
+    run(tries)
+
+
+def test_a_message_that_cannot_be_is_refused_as_such() -> None:
+    plugin, errors = Scripted(), list[Exception]()
+
+    async def find_it_bad(name: str) -> None:
+        if name == "create_container":
+            raise BadInput("a container needs an id", source="request")
+
+    plugin.before = find_it_bad
+
+    async def tries(rt: FakeRuntime) -> None:
+        await rt.attach(plugin, on_error=errors.append)
+        with pytest.raises(CriError, match="needs an id") as error:
+            await rt.create(a_pod("p"), a_container("c", "p"))
+        assert error.value.code == Code.INVALID_ARGUMENT
+
+    run(tries)
+    assert errors == []
+
+
+def test_an_answer_of_the_runtime_that_cannot_be_decoded_is_an_error() -> None:
+    class Raw:
+        def SerializeToString(self) -> bytes:  # noqa: N802 - what a message has
+            return b"\x0a\x7f"
+
+    async def tries(rt: FakeRuntime) -> None:
+        async def odd(request: object) -> Any:
+            return Raw()
+
+        link = await rt.attach(IdlePlugin(CREATE))
+        rt._unsolicited = odd  # type: ignore[method-assign]
+        with pytest.raises(TtrpcError, match="cannot be decoded") as error:
+            await link.update_containers([])
+        assert error.value.code == Code.INTERNAL
 
     run(tries)
 

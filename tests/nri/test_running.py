@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpuplace import BadInput
+from cpuplace_nri import running
 from cpuplace_nri.backoff import Backoff
 from cpuplace_nri.delivering import deliver
 from cpuplace_nri.identity import AlreadyRunning, Identity, Preinstalled, only_one
@@ -175,6 +177,35 @@ def test_a_refused_registration_is_reported_and_tried_again() -> None:
     assert "not allowed" in str(world.errors[0])
 
 
+def test_a_runtime_that_accepts_nobody_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_CONNECTING", 0.05)
+
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as first:
+            full.bind(str(tmp_path / "s"))
+            full.listen(0)
+            first.connect(str(tmp_path / "s"))
+            await connected_socket(tmp_path / "s")
+
+    with pytest.raises(OSError, match="nobody accepts"):
+        asyncio.run(main())
+
+
+def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+            busy.bind(str(tmp_path / "s"))
+            busy.listen(0)
+            first.connect(str(tmp_path / "s"))
+            waiting = asyncio.ensure_future(connected_socket(tmp_path / "s"))
+            await asyncio.sleep(0)
+            busy.accept()[0].close()
+            with await waiting as ours:
+                assert ours.getpeername() == str(tmp_path / "s")
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 # --- started by the runtime ---------------------------------------------------------------------------------
 
 
@@ -269,6 +300,17 @@ def test_the_second_waits_for_the_first_to_go(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert world.slept == [0.2, 0.2]
+
+
+def test_who_holds_the_lock_without_saying_so_is_unknown(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with only_one(tmp_path, ME, tries=1, sleep=asyncio.sleep):
+            (tmp_path / "cpuplace.lock").write_text("somebody")
+            async with only_one(tmp_path, ME, tries=1, sleep=asyncio.sleep):
+                pass
+
+    with pytest.raises(AlreadyRunning, match="process unknown"):
+        asyncio.run(main())
 
 
 def test_a_lock_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Client and server over a real socket: calls at once, errors, time-outs, ends, and bugs in handlers."""
 
 import asyncio
+import pickle
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from cpuplace_nri.ttrpc import Client, Code, Services, TtrpcError, connected, serving
+from cpuplace_nri.ttrpc import Client, Code, Message, Server, Services, TtrpcError, Type, connected, encoded, serving
 
 
 class Served:
@@ -195,3 +196,31 @@ def test_a_client_survives_a_server_that_speaks_something_else(tmp_path: Path) -
         assert len(errors) == 1
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_an_error_survives_a_pickle() -> None:
+    again = pickle.loads(pickle.dumps(TtrpcError(Code.NOT_FOUND, "no such pod")))
+    assert (again.code, str(again)) == (Code.NOT_FOUND, "no such pod (code 5)")
+
+
+def test_a_client_that_gives_up_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        written: list[bytes] = []
+        client = Client(written.append)
+        call = asyncio.ensure_future(client.call("s", "m", b""))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        client.receive(encoded(Message(1, Type.RESPONSE, b"")))  # too late, and nobody minds
+        client.end("over")
+        assert len(written) == 1
+        assert await code_of(client.call("s", "m", b"")) == Code.UNAVAILABLE
+
+    asyncio.run(main())
+
+
+def test_a_call_that_cannot_be_served_is_reported_and_refused() -> None:
+    written, errors = list[bytes](), list[Exception]()
+    Server({}, written.append, errors.append).receive(encoded(Message(2, Type.REQUEST, b"")))
+    assert [getattr(error, "code", None) for error in errors] == [Code.INVALID_ARGUMENT]
+    assert len(written) == 1
