@@ -1,6 +1,5 @@
 """A containerd inside the VM with the plugin beside it, both up for all tests; time-outs and versions are outside."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from e2e.containerd.config import Patience
 from e2e.containerd.daemon import Containerd
 from e2e.containerd.kubelet import Kubelet
 
-PATIENCE = Patience(registration="60s", request="30s")
+PATIENCE = Patience(registration="300s", request="60s")
 """Emulation is slow; what happens when a plugin is late is tried outside."""
 
 
@@ -24,7 +23,6 @@ def containerd() -> Iterator[Containerd]:
         if not link.is_symlink():
             link.symlink_to(f"/proc/self/{to}")
     with serving.containerd("newest", patience=PATIENCE) as served:
-        sys.stderr.write(f"with {', '.join(serving.runtimes().versions())}\n")
         yield served
 
 
