@@ -14,6 +14,9 @@ from e2e.containerd.kubelet import Kubelet
 PATIENCE = Patience(registration="300s", request="60s")
 """Emulation is slow; what happens when a plugin is late is tried outside."""
 
+POLICY = {"memory_scope": "exclusive"}
+"""Integer containers have their memory where their CPUs are, not only pinned ones."""
+
 
 @pytest.fixture(scope="session")
 def containerd() -> Iterator[Containerd]:
@@ -28,9 +31,9 @@ def containerd() -> Iterator[Containerd]:
 
 @pytest.fixture(scope="session")
 def agent(containerd: Containerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    """The plugin as it is without a policy; starting Python takes seconds here, so there is one for all tests."""
+    """The plugin; starting Python takes seconds here, so there is one for all tests."""
     with serving.agents(containerd, tmp_path_factory.mktemp("plugin")) as start:
-        yield start()
+        yield start(policy=POLICY)
 
 
 @pytest.fixture
