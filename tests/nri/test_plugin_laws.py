@@ -1,4 +1,4 @@
-"""Anything a kubelet may do, at a runtime that merges like the real ones: what the kernel has is asked after each change."""
+"""Anything a kubelet may do, at a runtime that merges like the real ones: the kernel is asked after each change."""
 
 import asyncio
 from collections.abc import Mapping
@@ -63,8 +63,7 @@ class Node:
     async def begin(self, what: str, which: int, count: int) -> None:
         key = f"c{self.number}"
         annotations = {"cpuplace.dev/cores": str(which % 8)} if what == "pin" else {}
-        qos = "burstable" if what == "share" else "guaranteed"
-        pod = a_pod(f"p{self.number}", qos=qos, annotations=annotations)
+        pod = a_pod(f"p{self.number}", qos="burstable" if what == "share" else "guaranteed", annotations=annotations)
         cpu = 1 if what == "pin" else count
         made = a_container(key, pod.id, cpu=cpu, limited=what != "share")
         self.pods.append(pod.id)
