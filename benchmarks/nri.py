@@ -50,20 +50,23 @@ def main(only: Sequence[str]) -> None:
 
 def handlers() -> None:
     """CreateContainer on a large host: the handler alone, and the round trip beside a plugin that does nothing."""
-    print(f"\n| CreateContainer, {HOST}, {CREATES} times | shared | handler median | p99 | round trip median | p99 |")
-    print("|---|---|---|---|---|---|")
+    print()
+    times = ("handler median", "p99", "round trip median", "p99", "CPU time each, its end included")
+    row(f"CreateContainer, {HOST}, {CREATES} times", "shared", *times)
+    print("|---|---|---|---|---|---|---|")
     for kind in ("idle", "cpuplace"):
         for shared in SHARED:
-            trips, handled = asked(kind, shared)
+            trips, handled, spent = asked(kind, shared)
             inside = f"{ms(median(handled))} | {ms(p99(handled))}" if handled else "- | -"
-            row(kind, shared, inside, ms(median(trips)), ms(p99(trips)))
+            row(kind, shared, inside, ms(median(trips)), ms(p99(trips)), ms(spent))
 
 
-def asked(kind: str, shared: int) -> tuple[list[float], list[float]]:
-    """(round trips, handler times) in seconds; containers of 1 to 4 CPUs come and go, some forty stay."""
+def asked(kind: str, shared: int) -> tuple[list[float], list[float], float]:
+    """(round trips, handler times, CPU time each), seconds; containers of 1 to 4 CPUs come and go, some forty stay."""
     random = Random(5)
     with Asker([sys.executable, "-m", "benchmarks.nri_child", kind, HOST]) as asker:
         asker.ask("Synchronize", found(shared))
+        before = asker.spent
         live: list[tuple[nri.PodSandbox, nri.Container]] = []
         trips = []
         for serial in range(CREATES):
@@ -78,8 +81,9 @@ def asked(kind: str, shared: int) -> tuple[list[float], list[float]]:
                 asker.ask("StopContainer", nri.StopContainerRequest(pod=gone[0], container=gone[1]))
                 event = nri.StateChangeEvent(event=nri.Event.REMOVE_POD_SANDBOX, pod=gone[0])
                 asker.ask("StateChange", event)
+        spent = (asker.spent - before) / CREATES
         told = json.loads(asker.end())
-    return trips, told.get("CreateContainer", [])
+    return trips, told.get("CreateContainer", []), spent
 
 
 def found(count: int) -> nri.SynchronizeRequest:
@@ -112,12 +116,12 @@ def beginnings() -> None:
     """Start, Synchronize, memory."""
     print("\n| what | idle | cpuplace |")
     print("|---|---|---|")
-    both = [[sys.executable, idle.__file__, "-"], [sys.executable, "-m", "cpuplace_cli", "nri", "run"]]
-    row(f"cold start to registered, median of {STARTS}", *map(starts, both))
+    commands = [[sys.executable, idle.__file__, "-"], [sys.executable, "-m", "cpuplace_cli", "nri", "run"]]
+    row(f"cold start to registered, median of {STARTS}", *map(starts, commands))
     for what, later in (("as a plugin before left them", True), ("that nobody placed", False)):
         times = (synchronized(kind, later=later) for kind in ("idle", "cpuplace"))
         row(f"Synchronize of {MANY} containers {what}, median of 5, {HOST}", *times)
-    row(f"resident memory with {MEMORY} containers", *map(memory, both))
+    row(f"resident memory with {MEMORY} containers", *map(memory, commands))
 
 
 def row(*cells: object) -> None:
@@ -127,25 +131,29 @@ def row(*cells: object) -> None:
 
 def starts(words: list[str]) -> str:
     """From the start of the process until the runtime hears who it is."""
-    took = []
+    took, spent = [], []
     for _ in range(STARTS):
         with Asker(words) as asker:
             took.append(asker.registered)
-    return ms(median(took))
+            spent.append(asker.registered_spent)
+    return both(took, spent)
 
 
 def synchronized(kind: str, *, later: bool = False) -> str:
     """The round trip, each time of a new plugin: on a node that nobody placed, or that one before did."""
-    took = []
+    took, spent = [], []
     said = crowd(MANY)
     for serial in range(6 if later else 5):
         with Asker([sys.executable, "-m", "benchmarks.nri_child", kind, HOST]) as asker:
+            before = asker.spent
             payload, seconds = asker.ask("Synchronize", said)
+            after = asker.spent
         if later and serial == 0:
             said = settled(said, nri.SynchronizeResponse.FromString(payload))
         else:
             took.append(seconds)
-    return ms(median(took))
+            spent.append(after - before)
+    return both(took, spent)
 
 
 def memory(words: list[str]) -> str:
@@ -209,6 +217,10 @@ def created(kubelet: Kubelet, count: int, pause: float = 0) -> Iterator[float]:
         yield time.perf_counter() - began
         kubelet.cri.call("RemoveContainer", {"container_id": container.id})
     kubelet.end(own)
+
+
+def both(took: list[float], spent: list[float]) -> str:
+    return f"{ms(median(took))}, CPU time {ms(median(spent))}"
 
 
 def ms(seconds: float) -> str:
