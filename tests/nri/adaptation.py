@@ -214,30 +214,34 @@ class Adaptation:
             self.lose(peer, f"the connection is over: {peer.wire.why}")
 
     async def _synchronize(self, peer: Peer) -> Iterable[nri.ContainerUpdate]:
-        """All that did not exit; from 0.7 on in parts when it is long, and then the parts can be empty for ever."""
+        """All that did not exit; from 0.7 on in parts when it is long.
+
+        Pods and containers are divided by the same factor, each list for itself: so few pods that none is left for a
+        part are never sent, and empty parts follow without end.
+        """
         containers = [one for one in self.kernel.specs.values() if one.state != nri.CONTAINER_STOPPED]
         pods = list(self.pods.values())
-        whole = nri.SynchronizeRequest(pods=pods, containers=containers)
-        size = whole.ByteSize()
-        if size <= self._limit or self.release.nri < (0, 7, 0):
-            return nri.SynchronizeResponse.FromString(await self.call(peer, "Synchronize", whole)).update
+        pods_each, containers_each = len(pods), len(containers)
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._request_timeout
-        pods_each, containers_each = (int(len(some) * self._limit * 0.8 / size) for some in (pods, containers))
-        stuck = not (pods_each and containers_each)
         while True:
-            part = nri.SynchronizeRequest(more=True)
-            if not stuck:
-                part.pods.extend(pods[:pods_each])
-                part.containers.extend(containers[:containers_each])
-                pods, containers = pods[pods_each:], containers[containers_each:]
-                part.more = bool(pods or containers)
+            part = nri.SynchronizeRequest(pods=pods[:pods_each], containers=containers[:containers_each])
+            part.more = len(pods) > pods_each or len(containers) > containers_each
+            size = part.ByteSize()
+            if size > self._limit and self.release.nri >= (0, 7, 0):
+                if pods_each + containers_each <= 8:
+                    raise GoneError("failed to synchronize plugin with split messages")
+                factor = min(0.9, self._limit / size)
+                pods_each, containers_each = int(pods_each * factor), int(containers_each * factor)
+                continue
             answer = await self.call(peer, "Synchronize", part, timeout=max(0.0, deadline - clock()))
             reply = nri.SynchronizeResponse.FromString(answer)
             if not part.more:
                 return reply.update
             if reply.update or not reply.more:
                 raise GoneError("plugin does not handle split sync requests")
+            pods, containers = pods[pods_each:], containers[containers_each:]
+            pods_each, containers_each = min(pods_each, len(pods)), min(containers_each, len(containers))
 
     # --- asking and telling -----------------------------------------------------------------------------
 
