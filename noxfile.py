@@ -93,7 +93,7 @@ def minimal(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """The tests of `tests/e2e/vm` inside made-up machines with a real kernel. `-- --write` renews their captures."""
+    """Beside real containerds, then inside made-up machines with a real kernel. `-- --write` renews their captures."""
     install(session, "test", "e2e")
     session.run("python", "-m", "tests.e2e.bed", *session.posargs)
 
@@ -146,3 +146,10 @@ def bench(session: nox.Session) -> None:
     out = session.create_tmp() + "/bench.json"
     session.run("pytest", "-q", "--benchmark-quiet", f"--benchmark-json={out}", *(session.posargs or ["benchmarks"]))
     session.run("python", "-m", "benchmarks.table", out)
+
+
+@nox.session(default=False)
+def bench_nri(session: nox.Session) -> None:
+    """The plugin beside one that does nothing, with real containerds; the tables go to standard output. As root."""
+    install(session, "test", "e2e")
+    session.run("python", "-m", "benchmarks.nri", *session.posargs, env={"PYTHONPATH": "tests"})

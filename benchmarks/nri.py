@@ -7,8 +7,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
@@ -35,13 +36,13 @@ MEMORY: Final = 500
 PLUGINS: Final = ("none", "idle", "cpuplace")
 
 
-def main() -> None:
-    """All tables."""
+def main(only: Sequence[str]) -> None:
+    """All tables, or those named: handlers, beginnings, stable, newest."""
     runtimes.prepared()
-    handlers()
-    beginnings()
-    for name in serving.NAMES:
-        creates(name)
+    tables: dict[str, Callable[[], None]] = {"handlers": handlers, "beginnings": beginnings}
+    tables |= {name: partial(creates, name) for name in serving.NAMES}
+    for name in only or tables:
+        tables[name]()
 
 
 # --- without a runtime --------------------------------------------------------------------------
@@ -219,4 +220,4 @@ def p99(seconds: list[float]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

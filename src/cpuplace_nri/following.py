@@ -7,6 +7,7 @@ it again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
@@ -30,6 +31,9 @@ SECOND_LOOK: Final = 1.0
 ROUND: Final = 30.0
 """Seconds between two looks at everybody."""
 TRIES: Final = 5
+FEW: Final = 8
+"""Cgroups that are written in one turn; so many MANY are read in one."""
+MANY: Final = 64
 
 
 @frozen(slots=True, kw_only=True)
@@ -82,7 +86,7 @@ class Following:
 
     def carry_out(self, answer: Answer) -> None:
         """An answer became true that no reply carries."""
-        self._once(f"carry {id(answer)}", 0, lambda: self._carry(answer.changes))
+        self._once(f"carry {id(answer)}", 0, lambda: self._carry(answer))
 
     async def widen(self) -> None:
         """Tell shared containers of the whole pool, all at once, when those who left CPUs have really left them."""
@@ -93,8 +97,9 @@ class Following:
                 return
             answer = await self._deciding.finished(self._node.overdue)
             self._node.commit(answer)
-            failed = await self._write(answer.changes)
-        await self._ask(failed)
+        await self._bring(key for key, _ in answer.changes)
+        if self._node.waits:  # more came free meanwhile
+            self._again("widen", self._manners.widen_delay, self.widen)
 
     async def close(self) -> None:
         """No more looks."""
@@ -105,15 +110,21 @@ class Following:
 
     # --- writing ---------------------------------------------------------------------------------
 
-    async def _carry(self, changes: Changes) -> None:
+    async def _carry(self, answer: Answer) -> None:
+        """Step by step, as planned; when others decided meanwhile, what each holds now."""
         async with self._deciding.turn:
-            now = [
-                (key, self._node.state[key].held)
-                for key in dict.fromkeys(key for key, _ in changes)
-                if key in self._node.state
-            ]
-            failed = await self._write(tuple(now))
-        await self._ask(failed)
+            as_planned = self._node.state is answer.known.state
+            failed = await self._write(answer.changes) if as_planned else ()
+        await (self._ask(failed) if as_planned else self._bring(key for key, _ in answer.changes))
+
+    async def _bring(self, ids: Iterable[str]) -> None:
+        """Write what these hold, a few at a time: a write can take long, and who creates a container does not wait."""
+        failed: list[tuple[str, Held]] = []
+        for some in _batches(tuple(dict.fromkeys(ids)), FEW):
+            async with self._deciding.turn:
+                state = self._node.state
+                failed += await self._write(tuple((key, state[key].held) for key in some if key in state))
+        await self._ask(tuple(failed))
 
     async def _write(self, changes: Changes) -> Changes:
         """Write past the runtime; those that could not be. Hold the turn."""
@@ -170,20 +181,28 @@ class Following:
         self._again("round", ROUND, self._look_around)
 
     async def _look_at(self, ids: Iterable[str]) -> None:
+        """Who differs, and still does a moment later, has drifted."""
         if self._manners.check == "off":
             return
-        async with self._deciding.turn:
-            doubted = await self._deciding.finished(lambda: self._differing(ids))
+        doubted = dict.fromkeys(one.container_id for one in await self._differing(ids))
         if not doubted:
             return
-        again = tuple(one.container_id for one in doubted)
-        self._doubted |= dict.fromkeys(again)
+        self._doubted |= doubted
         await asyncio.sleep(SECOND_LOOK)
-        async with self._deciding.turn:
-            drifted = await self._deciding.finished(lambda: self._differing(again))
-            await self._mend([one for one in drifted if self._is_new(one)])
-        for key in again:
+        drifted = await self._differing(doubted)
+        for key in doubted:
             self._doubted.pop(key, None)
+        await self._mend([one for one in drifted if self._is_new(one)])
+
+    async def _differing(self, ids: Iterable[str]) -> list[Differs]:
+        found: list[Differs] = []
+        for some in _batches(tuple(ids), MANY):
+            async with self._deciding.turn:
+                found += await self._deciding.finished(partial(self._compared, some))
+        return found
+
+    def _compared(self, ids: Iterable[str]) -> list[Differs]:
+        return [found for key in ids for found in self._compare(key)]
 
     def _still_on_others(self, key: str) -> bool:
         """Whether an owner still runs on CPUs that the state gave to the pool: the runtime is not done with it."""
@@ -192,9 +211,6 @@ class Following:
             return False
         cpuset = self._cgroups.read(known.seen[key].cgroup)
         return cpuset is not None and not cpuset.cpus <= known.state[key].cpus
-
-    def _differing(self, ids: Iterable[str]) -> list[Differs]:
-        return [found for key in ids for found in self._compare(key)]
 
     def _compare(self, key: str) -> list[Differs]:
         known = self._node.known
@@ -225,8 +241,8 @@ class Following:
             name = self._node.known.name(one.container_id)
             self._voice.say("warning", what, container=name, should=str(one.should.cpus), now=one.now)
         if self._manners.check == "repair":
-            mended = tuple((one.container_id, one.should) for one in drifted if one.repairable)
-            await self._write(mended)
+            mended = [one.container_id for one in drifted if one.repairable]
+            await self._bring(mended)
             self._voice.count("repairs", by=len(mended))
 
     # --- timers ----------------------------------------------------------------------------------
@@ -251,3 +267,7 @@ class Following:
         if not task.cancelled() and task.exception() is not None:
             self._voice.count("errors", name.split()[0])
             self._voice.say("error", f"{name} failed: {task.exception()!r}")
+
+
+def _batches(items: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

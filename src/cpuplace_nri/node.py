@@ -197,7 +197,8 @@ class Node:
             held = self.state[one.container_id]
             observed.append(Observed(request=request, cpus=held.cpus, mems=held.mems, baseline=held.baseline))
         mended = synchronize(state, observed)
-        worse = [one for one in mended.after.assignments.values() if _is_worse(self.state, one, observed)]
+        asked = {one.request.container_id: one.request for one in observed}
+        worse = [one for key, one in mended.after.assignments.items() if _is_worse(self.state[key], one, asked[key])]
         if worse:
             return _cannot_hold(self.known, worse[0])
         return Plan(before=self.state, after=mended.after, notes=mended.notes, world=self.state)
@@ -287,11 +288,10 @@ def _unbound(known: Known, plan: Plan) -> Changes:
     return tuple((key, one.held) for key, one in managed.items() if not known.seen[key].cpus and key not in told)
 
 
-def _is_worse(state: HostState, one: Assignment, observed: Iterable[Observed]) -> bool:
+def _is_worse(was: Assignment, will: Assignment, asked: ContainerRequest) -> bool:
     """Whether a container that runs would have less than it asks for, and had it before."""
-    asked = next(other.request for other in observed if other.request.container_id == one.container_id)
-    was = state[one.container_id]
-    return (asked.kind is not one.kind or bool(one.degraded)) and was.kind is not Kind.SHARED and not was.degraded
+    less = asked.kind is not will.kind or bool(will.degraded)
+    return less and was.kind is not Kind.SHARED and not was.degraded
 
 
 def _cannot_hold(known: Known, one: Assignment) -> Impossible:

@@ -1,6 +1,6 @@
 """Strategies that laws ask for at every draw, made once: to make and check one costs more than to draw from it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache, lru_cache
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ from hypothesis.strategies import booleans as _booleans
 from hypothesis.strategies import integers as _integers
 from hypothesis.strategies import sampled_from as _sampled_from
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
 
 
 @cache

@@ -72,7 +72,7 @@ def scattered(draw: st.DrawFn, state: cp.HostState) -> cp.HostState:
             oracle = every.question(
                 one, {c for o in state.owners.values() if o is not one for c in o.cpus | o.withheld}, set()
             )
-            grant = draw(sampled_from([*oracle.grants()]))
+            grant = draw(st.sampled_from([*oracle.grants()]))
             mems, preferred = bound_nodes(state, one.request, cp.CpuSet(grant).mask, every.wishes(one))
             idle = cp.CpuSet(oracle.withheld(grant))
             cpus = cp.CpuSet(grant)

@@ -132,7 +132,8 @@ async def placing(
     """The plugin attached to a runtime of this version; `options` that a Config has are its, the rest the runtime's."""
     names = {"fail_closed", "exclusive_quota", "widen_delay", "check", "second_connection"}
     config = Config(policy=nri_policy(**(policy or {})), **{name: options.pop(name) for name in names & options.keys()})
-    async with FakeRuntime(version, host, **options) as runtime:
+    patient = {"request_timeout": 30.0, "registration_timeout": 30.0}  # a busy machine is no fault of the plugin
+    async with FakeRuntime(version, host, **patient | options) as runtime:
         made = Placing(runtime, config)
         try:
             await made.attach()

@@ -316,7 +316,7 @@ async def test_a_synchronize_that_never_ends_is_given_up() -> None:
 
 def slowly(decide: Callable[[T], Any]) -> Callable[[T], Any]:
     def late(about: T) -> Any:
-        time.sleep(0.5)
+        time.sleep(2.2)
         return decide(about)
 
     return late
@@ -327,7 +327,7 @@ def slowly(decide: Callable[[T], Any]) -> Callable[[T], Any]:
 
 @asynchronous
 async def test_a_decision_that_is_late_is_dropped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with placing(request_timeout=0.4) as at:
+    async with placing(request_timeout=2.0) as at:
         create, stop = at.node.create, at.node.stop
         monkeypatch.setattr(at.node, "create", slowly(create))
         with pytest.raises(CriError, match="no decision in the time") as late:
@@ -335,7 +335,7 @@ async def test_a_decision_that_is_late_is_dropped_and_said(monkeypatch: pytest.M
         assert late.value.code is Code.DEADLINE_EXCEEDED
         assert at.runtime.plugins and "db" not in at.node.state
         monkeypatch.setattr(at.node, "create", create)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         await integer(at, "db", 2)
         monkeypatch.setattr(at.node, "stop", slowly(stop))
         await at.runtime.stop("db")

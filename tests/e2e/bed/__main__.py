@@ -65,11 +65,13 @@ def main(words: Sequence[str]) -> int:
     try:
         machine.ready()
         kernel = prepared()
-        runtimes.prepared()
+        found = runtimes.prepared()
     except Lacking as why:
         fate = "cannot run" if asked.required else "are left out"
         sys.stderr.write(f"e2e: no VMs on this machine, their tests {fate}: {why}\n")
         return 1 if asked.required else 0
+    if here.NAME in names or names == ["containerd"]:
+        sys.stderr.write(f"e2e: {found}\n")
     if len(names) == 1 and names[0] in BEDS:
         return one(BEDS[names[0]], asked, kernel)
     first = here.run(asked.tree.resolve(), asked.python.absolute(), asked.command) if here.NAME in names else 0

@@ -51,14 +51,10 @@ class Runtimes:
         """The CRI's services and messages: a serialized FileDescriptorSet."""
         return self.folder / "cri.binpb"
 
-    def versions(self) -> list[str]:
-        """What was found in the suites, as the programs say it.
-
-        Suites move on: a report that says "green" says on what.
-        """
-        return [f"containerd {version(folder / 'containerd')}" for folder in self.containerds] + [
-            f"runc {version(self.runc)}"
-        ]
+    def __str__(self) -> str:
+        """What was found in the suites, as the programs say it: suites move on, and "green" means green with these."""
+        found = [f"containerd {version(folder / 'containerd')}" for folder in self.containerds]
+        return f"with {' and '.join(found)}, runc {version(self.runc)}"
 
 
 def version(program: Path) -> str:

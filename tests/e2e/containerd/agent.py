@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .daemon import SLOW, Containerd
+from .cri import SLOW
+from .daemon import Containerd
 
 
 class Agent:

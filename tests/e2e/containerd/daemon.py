@@ -7,15 +7,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from ..bed.runtimes import Runtimes, version
 from . import config, images
 from .config import Patience
-from .cri import LATE, Cri
-
-SLOW: Final = 60.0
-"""Seconds for what takes one; an emulated machine needs ten."""
+from .cri import LATE, PAUSE, SLOW, Cri
 
 
 class Containerd:
@@ -102,7 +98,7 @@ class Containerd:
                 if words in line:
                     return line
             assert time.monotonic() < end, f"containerd never said {words!r}:\n{self.log(since)[-4000:]}"
-            time.sleep(0.02)
+            time.sleep(PAUSE)
 
     def joined(self, plugin: str, *, since: int = 0) -> None:
         """Wait until events go to this plugin ("98-idle"); newer versions say more after these words."""

@@ -1,18 +1,17 @@
 """Every kind of container beside a real runtime, on two CPUs: what the kernel says, never what we think."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
 
 from cpuplace import CpuSet
 
-from . import groups
+from . import groups, serving
 from .agent import Agent
 from .daemon import Containerd
 from .kubelet import Container, Kubelet, eventually, refusal
-from .serving import Agents
 
 POLICY: Final = {"usable": "0-1", "unmanaged_namespaces": ["kube-system"]}
 BOTH: Final = CpuSet([0, 1])
@@ -22,10 +21,11 @@ SENTENCE: Final = re.compile(r"[^\n]{20,400}", re.ASCII)
 """What an event of a pod can show."""
 
 
-@pytest.fixture
-def agent(agents: Agents) -> Agent:
-    """The plugin, which may use two CPUs whatever the machine has."""
-    return agents(policy=POLICY)
+@pytest.fixture(scope="module")
+def agent(containerd: Containerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """The plugin, which may use two CPUs whatever the machine has; the same one for test after test, as on a node."""
+    with serving.agents(containerd, tmp_path_factory.mktemp("plugin")) as start:
+        yield start(policy=POLICY)
 
 
 @pytest.fixture

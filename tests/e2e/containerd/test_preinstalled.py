@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from . import serving
-from .daemon import SLOW, Containerd
+from .cri import SLOW
+from .daemon import Containerd
 from .kubelet import Kubelet, eventually
 from .test_faults import now
 from .test_placing import ONE, POLICY, ZERO

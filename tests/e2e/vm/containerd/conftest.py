@@ -1,6 +1,5 @@
 """A containerd inside the VM with the plugin beside it, both up for all tests; time-outs and versions are outside."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,11 @@ from e2e.containerd.config import Patience
 from e2e.containerd.daemon import Containerd
 from e2e.containerd.kubelet import Kubelet
 
-PATIENCE = Patience(registration="60s", request="30s")
+PATIENCE = Patience(registration="300s", request="60s")
 """Emulation is slow; what happens when a plugin is late is tried outside."""
+
+POLICY = {"memory_scope": "exclusive"}
+"""Integer containers have their memory where their CPUs are, not only pinned ones."""
 
 
 @pytest.fixture(scope="session")
@@ -24,15 +26,14 @@ def containerd() -> Iterator[Containerd]:
         if not link.is_symlink():
             link.symlink_to(f"/proc/self/{to}")
     with serving.containerd("newest", patience=PATIENCE) as served:
-        sys.stderr.write(f"with {', '.join(serving.runtimes().versions())}\n")
         yield served
 
 
 @pytest.fixture(scope="session")
 def agent(containerd: Containerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    """The plugin as it is without a policy; starting Python takes seconds here, so there is one for all tests."""
+    """The plugin; starting Python takes seconds here, so there is one for all tests."""
     with serving.agents(containerd, tmp_path_factory.mktemp("plugin")) as start:
-        yield start()
+        yield start(policy=POLICY)
 
 
 @pytest.fixture

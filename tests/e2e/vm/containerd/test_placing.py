@@ -11,7 +11,7 @@ from e2e.containerd.daemon import Containerd
 from e2e.containerd.kubelet import Container, Kubelet, eventually, refusal
 from e2e.containerd.law import SHARED, Wanted
 
-from .conftest import PATIENCE
+from .conftest import PATIENCE, POLICY
 
 Live = dict[Container, Wanted]
 
@@ -116,7 +116,7 @@ def test_the_older_runtime_does_the_same(host: Topology, tmp_path_factory: pytes
         serving.kubelet(served) as older,
         serving.agents(served, tmp_path_factory.mktemp("older")) as start,
     ):
-        start()
+        start(policy=POLICY)
         pod = older.pod("train")
         four = older.run(pod, "four", cpus=4)
         web = older.alone("web", qos="burstable", cpus=0.5)

@@ -34,14 +34,11 @@ def test_a_container_leaves_a_cpu_that_goes_offline_and_shared_ones_use_it_again
     eventually(
         lambda: len(kubelet.look(integer).agreed) == 2 and gone not in kubelet.look(integer).agreed,
         lambda: kubelet.look(integer),
-        120,
     )
     new = kubelet.look(integer).agreed
-    eventually(lambda: not kubelet.look(web).agreed & (new | CpuSet([gone])), lambda: (new, kubelet.look(web)), 120)
+    eventually(lambda: not kubelet.look(web).agreed & (new | CpuSet([gone])), lambda: (new, kubelet.look(web)))
     later = kubelet.run(pod, "later", cpus=2)
     assert not kubelet.look(later).agreed & (new | CpuSet([gone]))
     kubelet.remove(later)
     switch(gone, on=True)
-    eventually(
-        lambda: kubelet.look(web).agreed == (pool | held) - new, lambda: (pool, held, new, kubelet.look(web)), 120
-    )
+    eventually(lambda: kubelet.look(web).agreed == (pool | held) - new, lambda: (pool, held, new, kubelet.look(web)))
