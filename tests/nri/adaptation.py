@@ -28,15 +28,18 @@ class Adaptation:
         kernel: Kernel,
         *,
         configure_first: bool = True,
-        request_timeout: float = 2.0,
-        registration_timeout: float = 5.0,
+        request_timeout: float = 30.0,
+        registration_timeout: float = 30.0,
         frame_size: int = 0,
         cut: int = 0,
         config: str = "",
         name: str = "containerd",
         limit: int = LIMIT,
     ) -> None:
-        """`configure_first`: Configure comes before the answer to RegisterPlugin; `limit`: of one message, from 0.7."""
+        """`configure_first`: Configure comes before the answer to RegisterPlugin; `limit`: of one message, from 0.7.
+
+        Real time-outs are 2 and 5 s; here they are long, since a busy machine is no fault of the plugin.
+        """
         self.release = RELEASES[version]
         self.kernel = kernel
         self.pods: dict[str, nri.PodSandbox] = {}
