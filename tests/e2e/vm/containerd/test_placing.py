@@ -2,16 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from cpuplace import CpuSet, NodeSet, Topology
-from e2e.containerd import law, serving
+from e2e.containerd import law
 from e2e.containerd.agent import Agent
 from e2e.containerd.daemon import Containerd
 from e2e.containerd.kubelet import Container, Kubelet, eventually, refusal
 from e2e.containerd.law import SHARED, Wanted
-
-from .conftest import PATIENCE, POLICY
 
 Live = dict[Container, Wanted]
 
@@ -108,23 +104,3 @@ def test_shared_containers_that_go_while_the_plugin_is_dead_are_not_missed(
     )
     again = kubelet.alone("again", cpus=4)
     lawful(kubelet, host, {again: Wanted(count=4), stays: SHARED, came: SHARED})
-
-
-def test_the_older_runtime_does_the_same(host: Topology, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with (
-        serving.containerd("stable", patience=PATIENCE) as served,
-        serving.kubelet(served) as older,
-        serving.agents(served, tmp_path_factory.mktemp("older")) as start,
-    ):
-        start(policy=POLICY)
-        pod = older.pod("train")
-        four = older.run(pod, "four", cpus=4)
-        web = older.alone("web", qos="burstable", cpus=0.5)
-        live = {four: Wanted(count=4), web: SHARED}
-        before = lawful(older, host, live)
-        pin = host.node(0).cpus
-        assert before[four] < pin
-        db = older.alone("db", cpus=len(pin), annotations={"cpuplace.dev/cores": str(pin)})
-        after = lawful(older, host, {**live, db: Wanted(count=len(pin), pin=pin)})
-        assert after[four] < host.node(1).cpus
-        assert older.look(four).agreed_mems == NodeSet([1])
