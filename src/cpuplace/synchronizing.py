@@ -13,7 +13,7 @@ from cpuplace.refusal import BadPin
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState, Remembered
-from cpuplace.transitions import with_low_pool, with_owner, with_shared
+from cpuplace.transitions import with_low_pool, with_owner, with_shared, without
 
 
 @frozen(slots=True, kw_only=True)
@@ -107,6 +107,11 @@ def _pooled(state: HostState, one: Observed) -> bool:
     return pooled is not None and state.shared_mask(pooled) == one.cpus.mask
 
 
+def _on_the_pool(request: ContainerRequest) -> ContainerRequest:
+    """An integer container for which no CPU is left."""
+    return evolve(request, kind=Kind.SHARED, count=0)
+
+
 class _Rebuilding:
     """A state that grows container by container: states are `after`, what was noted is `notes`."""
 
@@ -117,6 +122,9 @@ class _Rebuilding:
             ground=state.ground, version=state.version, told=state.ground.pool_base, low_pool=state.low_pool
         )
         self.notes: tuple[str, ...] = ()
+        for one in seen.values():
+            if one.request.kind is Kind.INTEGER and _pooled(state, one):  # until its turn the floor counts it
+                self._after = with_shared(self._after, _on_the_pool(one.request))
 
     def take(self, one: Observed) -> None:
         """One more container."""
@@ -152,8 +160,10 @@ class _Rebuilding:
 
     def _take_integer(self, one: Observed) -> None:
         """What we gave it or what it has when that is legal, else as much of it as can be kept, else the pool."""
-        request, state = one.request, self._after
-        ask = self._ask(request)
+        request = one.request
+        if request.container_id in self._after.shared:
+            self._after = without(self._after, request.container_id)
+        state, ask = self._after, self._ask(request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
         found, short = exactly(state, ask, own), ""
         if found is None:
@@ -161,7 +171,7 @@ class _Rebuilding:
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(left))
         if found is None:
             self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
-            self._after = with_shared(self._after, evolve(request, kind=Kind.SHARED, count=0))
+            self._after = with_shared(self._after, _on_the_pool(request))
             return
         held = assignment_of(state, request, ask, found, "R9")
         self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
