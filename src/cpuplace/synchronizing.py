@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from attrs import evolve, field, frozen
 
 from cpuplace.binding import bound_nodes
-from cpuplace.granting import ask_of, assignment_of
+from cpuplace.granting import Ask, ask_of, assignment_of
 from cpuplace.hotplug import as_many_as_possible, degradations, exactly
 from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
 from cpuplace.pinning import pin_problem
@@ -13,7 +13,7 @@ from cpuplace.refusal import BadPin
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState, Remembered
-from cpuplace.transitions import with_low_pool, with_owner, with_shared
+from cpuplace.transitions import with_low_pool, with_owner, with_shared, without
 
 
 @frozen(slots=True, kw_only=True)
@@ -42,26 +42,48 @@ class Synchronized:
 def synchronized(state: HostState, observed: Iterable[Observed]) -> Synchronized:
     """The state that fits what runs; `state` helps with what cannot be seen: baselines, remembered CPUs."""
     seen = {one.request.container_id: one for one in observed}
+    after, notes = _rebuilt(state, seen)
+    for _ in seen:  # what came free later may be what an earlier one lacks
+        settled = after
+        if notes or any(one.degraded for one in after.owners.values()):
+            after, notes = _rebuilt(settled, _as_mended(settled, seen))
+        if after is settled:
+            break
+    return Synchronized(_world(after, seen), after, (*notes, *degradations(after)))
+
+
+def _rebuilt(state: HostState, seen: dict[str, Observed]) -> tuple[HostState, tuple[str, ...]]:
+    """The state made of containers one by one, and what was noted on the way."""
     rebuilt = _Rebuilding(state, seen)
     for one in _in_order(state, seen.values()):
         rebuilt.take(one)
-    after = rebuilt.finished()
-    return Synchronized(_world(after, seen), after, (*rebuilt.notes, *degradations(after)))
+    return rebuilt.finished(), rebuilt.notes
+
+
+def _as_mended(state: HostState, seen: dict[str, Observed]) -> dict[str, Observed]:
+    """What would be observed once a state has been carried out."""
+    return {
+        key: evolve(one, cpus=state[key].cpus, mems=state[key].mems, baseline=state[key].baseline)
+        for key, one in seen.items()
+    }
 
 
 def _in_order(state: HostState, seen: Iterable[Observed]) -> list[Observed]:
     """Who comes first: left alone, pinned, shared (the floor counts them), integer ones that still have what we gave
-    them, that hold as many as they asked for, those that do not, and those on the pool in the order of before."""
+    them unless that is too little, that hold as many as they asked for, those that do not, and those on the pool; of
+    equals those that were known, in the order of before."""
     ranks = {Kind.UNMANAGED: 0, Kind.PINNED: 1, Kind.PINNED_SHARED: 1, Kind.SHARED: 2, Kind.INTEGER: 4}
-    places = {key: place for place, key in enumerate(state.shared)}
+    places = {key: place for place, key in enumerate((*state.owners, *state.shared))}
 
     def rank(one: Observed) -> tuple[int, int]:
+        place = places.get(one.request.container_id, len(places))
         if one.request.kind is not Kind.INTEGER:
-            return ranks[one.request.kind], 0
+            return ranks[one.request.kind], place
         if _pooled(state, one):
-            return ranks[Kind.INTEGER] + 2, places[one.request.container_id]
-        ours = _given(state, one)
-        return ranks[Kind.INTEGER] - bool(ours) + (len(ours or one.cpus) != one.request.count), 0
+            return ranks[Kind.INTEGER] + 2, place
+        ours, count = _given(state, one), one.request.count
+        wrong = len(ours) < count if ours else len(one.cpus) != count
+        return ranks[Kind.INTEGER] - bool(ours) + wrong, place
 
     return sorted(seen, key=rank)
 
@@ -73,10 +95,21 @@ def _given(state: HostState, one: Observed) -> CpuSet:
     return known.cpus if known is not None and known.kind is Kind.INTEGER and known.cpus <= has else NO_CPUS
 
 
+def _claim(state: HostState, one: Observed) -> int:
+    """The CPUs of a container of ours and what is withheld for it."""
+    known = state.owners[one.request.container_id]
+    return known.cpus.mask | known.withheld.mask
+
+
 def _pooled(state: HostState, one: Observed) -> bool:
     """Whether an integer container runs on the pool because no CPU was left for it, as we told it."""
     pooled = state.shared.get(one.request.container_id)
     return pooled is not None and state.shared_mask(pooled) == one.cpus.mask
+
+
+def _on_the_pool(request: ContainerRequest) -> ContainerRequest:
+    """An integer container for which no CPU is left."""
+    return evolve(request, kind=Kind.SHARED, count=0)
 
 
 class _Rebuilding:
@@ -84,10 +117,14 @@ class _Rebuilding:
 
     def __init__(self, state: HostState, seen: dict[str, Observed]) -> None:
         self._former, self._seen = state, seen
+        self._promised = {key: _claim(state, one) for key, one in seen.items() if _given(state, one)}
         self._after = HostState(
             ground=state.ground, version=state.version, told=state.ground.pool_base, low_pool=state.low_pool
         )
         self.notes: tuple[str, ...] = ()
+        for one in seen.values():
+            if one.request.kind is Kind.INTEGER and _pooled(state, one):  # until its turn the floor counts it
+                self._after = with_shared(self._after, _on_the_pool(one.request))
 
     def take(self, one: Observed) -> None:
         """One more container."""
@@ -123,8 +160,10 @@ class _Rebuilding:
 
     def _take_integer(self, one: Observed) -> None:
         """What we gave it or what it has when that is legal, else as much of it as can be kept, else the pool."""
-        request, state = one.request, self._after
-        ask = ask_of(state, request, request.count)
+        request = one.request
+        if request.container_id in self._after.shared:
+            self._after = without(self._after, request.container_id)
+        state, ask = self._after, self._ask(request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
         found, short = exactly(state, ask, own), ""
         if found is None:
@@ -132,10 +171,19 @@ class _Rebuilding:
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(left))
         if found is None:
             self.notes += (f"{request.container_id}: no CPU is left for it, it runs on the pool",)
-            self._after = with_shared(self._after, evolve(request, kind=Kind.SHARED, count=0))
+            self._after = with_shared(self._after, _on_the_pool(request))
             return
         held = assignment_of(state, request, ask, found, "R9")
         self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
+
+    def _ask(self, request: ContainerRequest) -> Ask:
+        """Without what those still have who come later: nobody who has too few takes it from another."""
+        ask = ask_of(self._after, request, request.count)
+        self._promised.pop(request.container_id, None)
+        theirs = 0
+        for claim in self._promised.values():
+            theirs |= claim
+        return ask._replace(free=ask.free & ~theirs, isolated_free=ask.isolated_free & ~theirs)
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)

@@ -25,7 +25,8 @@ _SYSLOG: Final = "/dev/log"
 _PRIORITIES: Final[Mapping[str, int]] = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 _DAEMON: Final = 3 << 3
 _PAUSE: Final = 0.02  # seconds that lines gather, so that writing them begins when the answer has been given
-_GOODBYE: Final = 1.0  # seconds that the last lines may take
+_GOODBYE: Final = 3.0  # seconds that the last lines may take, structlog's import included
+_SYSTEM: Final = 1.0  # seconds that the system's log may take for a line
 
 Line = dict[str, Any]
 Sink = Callable[[str, Level], None]
@@ -88,7 +89,7 @@ class Log:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is left, for at most a second."""
+        """Write what is left, for at most three seconds."""
         self._closing = True
         self._some.set()
         if self._thread is not None:
@@ -184,7 +185,7 @@ def _to_system(text: str, level: Level) -> None:
     message = f"<{_DAEMON | _PRIORITIES[level]}>cpuplace-nri[{os.getpid()}]: {text}".encode(errors="replace")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as system:
-            system.settimeout(_GOODBYE)
+            system.settimeout(_SYSTEM)
             system.connect(_SYSLOG)
             system.send(message)
     except OSError:

@@ -133,7 +133,7 @@ class Plugin(IdlePlugin):
         return nri.SynchronizeResponse(update=[] if answer is None else updates(answer.changes))
 
     def _synchronized(self, parts: Parts) -> Answer:
-        live = [one for one in parts.containers if one.state in _LIVE and one.pod_sandbox_id in parts.pods]
+        live = [one for one in parts.containers if one.id and one.state in _LIVE and one.pod_sandbox_id in parts.pods]
         return self._node.synchronize(seen_of(parts.pods[one.pod_sandbox_id], one) for one in live)
 
     async def create_container(

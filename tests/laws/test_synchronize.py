@@ -63,12 +63,13 @@ def check_mended(start: cp.HostState, seen: list[cp.Observed]) -> None:
     mended = cp.apply(start, plan)
     assert set(mended.assignments) == {one.request.container_id for one in seen}
     assert cp.violations(mended) == ()
-    again = cp.synchronize(mended, observed(mended))
-    assert again.is_empty, [
-        (name, getattr(mended, name), getattr(again.after, name))
-        for name in ("owners", "shared", "remembered", "told", "apart", "low_pool")
-        if getattr(mended, name) != getattr(again.after, name)
-    ]
+    for order in (1, -1):  # in whichever they are told of
+        again = cp.synchronize(mended, observed(mended)[::order])
+        assert again.is_empty, [
+            (name, getattr(mended, name), getattr(again.after, name))
+            for name in ("owners", "shared", "remembered", "told", "apart", "low_pool")
+            if getattr(mended, name) != getattr(again.after, name)
+        ]
 
 
 @given(states(), st.data())
@@ -172,6 +173,16 @@ def test_a_reset_container_returns_to_its_cpus_though_better_ones_are_free_by_no
     state = cp.apply(state, cp.release(state, "gone"))
     for cpus in ("", "0-7"):
         assert str(cp.synchronize(state, [seen(state["b"].request, cpus)]).after["b"].cpus) == "1,5"
+
+
+def test_who_has_too_few_takes_nothing_from_another_who_has_too_few() -> None:
+    host = cp.Topology.uniform(cores_per_l3=3)
+    wide = cp.ContainerRequest.integer("wide", 3)
+    late = cp.ContainerRequest.integer("late", 2, forbid=cp.CpuSet([1, 2]))
+    empty = cp.HostState.empty(host, cp.Policy(min_shared_cpus=0))
+    plan = cp.synchronize(empty, [seen(wide, "1-2"), seen(late, "0-1")])
+    assert [str(plan.after[key].cpus) for key in ("wide", "late")] == ["1-2", "0"]
+    assert cp.synchronize(plan.after, [seen(wide, "1-2"), seen(late, "0")]).is_empty
 
 
 def test_memory_is_bound_as_if_it_had_been_placed_here() -> None:

@@ -28,15 +28,18 @@ class Adaptation:
         kernel: Kernel,
         *,
         configure_first: bool = True,
-        request_timeout: float = 2.0,
-        registration_timeout: float = 5.0,
+        request_timeout: float = 30.0,
+        registration_timeout: float = 30.0,
         frame_size: int = 0,
         cut: int = 0,
         config: str = "",
         name: str = "containerd",
         limit: int = LIMIT,
     ) -> None:
-        """`configure_first`: Configure comes before the answer to RegisterPlugin; `limit`: of one message, from 0.7."""
+        """`configure_first`: Configure comes before the answer to RegisterPlugin; `limit`: of one message, from 0.7.
+
+        Real time-outs are 2 and 5 s; here they are long, since a busy machine is no fault of the plugin.
+        """
         self.release = RELEASES[version]
         self.kernel = kernel
         self.pods: dict[str, nri.PodSandbox] = {}
@@ -214,30 +217,34 @@ class Adaptation:
             self.lose(peer, f"the connection is over: {peer.wire.why}")
 
     async def _synchronize(self, peer: Peer) -> Iterable[nri.ContainerUpdate]:
-        """All that did not exit; from 0.7 on in parts when it is long, and then the parts can be empty for ever."""
+        """All that did not exit; from 0.7 on in parts when it is long.
+
+        Pods and containers are divided by the same factor, each list for itself: so few pods that none is left for a
+        part are never sent, and empty parts follow without end.
+        """
         containers = [one for one in self.kernel.specs.values() if one.state != nri.CONTAINER_STOPPED]
         pods = list(self.pods.values())
-        whole = nri.SynchronizeRequest(pods=pods, containers=containers)
-        size = whole.ByteSize()
-        if size <= self._limit or self.release.nri < (0, 7, 0):
-            return nri.SynchronizeResponse.FromString(await self.call(peer, "Synchronize", whole)).update
+        pods_each, containers_each = len(pods), len(containers)
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._request_timeout
-        pods_each, containers_each = (int(len(some) * self._limit * 0.8 / size) for some in (pods, containers))
-        stuck = not (pods_each and containers_each)
         while True:
-            part = nri.SynchronizeRequest(more=True)
-            if not stuck:
-                part.pods.extend(pods[:pods_each])
-                part.containers.extend(containers[:containers_each])
-                pods, containers = pods[pods_each:], containers[containers_each:]
-                part.more = bool(pods or containers)
+            part = nri.SynchronizeRequest(pods=pods[:pods_each], containers=containers[:containers_each])
+            part.more = len(pods) > pods_each or len(containers) > containers_each
+            size = part.ByteSize()
+            if size > self._limit and self.release.nri >= (0, 7, 0):
+                if pods_each + containers_each <= 8:
+                    raise GoneError("failed to synchronize plugin with split messages")
+                factor = min(0.9, self._limit / size)
+                pods_each, containers_each = int(pods_each * factor), int(containers_each * factor)
+                continue
             answer = await self.call(peer, "Synchronize", part, timeout=max(0.0, deadline - clock()))
             reply = nri.SynchronizeResponse.FromString(answer)
             if not part.more:
                 return reply.update
             if reply.update or not reply.more:
                 raise GoneError("plugin does not handle split sync requests")
+            pods, containers = pods[pods_each:], containers[containers_each:]
+            pods_each, containers_each = min(pods_each, len(pods)), min(containers_each, len(containers))
 
     # --- asking and telling -----------------------------------------------------------------------------
 

@@ -23,14 +23,14 @@ every_version = pytest.mark.parametrize("version", VERSIONS)
 
 
 def run(tries: Callable[[FakeRuntime], Awaitable[None]], version: str = "0.12.2", **options: Any) -> FakeRuntime:
-    """One runtime for one test, which ends in 30 s."""
+    """One runtime for one test, which ends in a minute."""
 
     async def main() -> FakeRuntime:
         async with FakeRuntime(version, **options) as rt:
             await tries(rt)
         return rt
 
-    return asyncio.run(asyncio.wait_for(main(), 30))
+    return asyncio.run(asyncio.wait_for(main(), 60))
 
 
 # --- registration -------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def test_a_plugin_is_registered_synchronized_and_asked(
     assert configured.runtime_name == "containerd"
     assert plugin.link is not None
     assert plugin.link.abilities.nri == rt.release.nri
-    assert plugin.timeouts == [2.0]
+    assert plugin.timeouts == [30.0]
 
 
 def test_the_registration_is_on_its_way_before_the_plugin_is_made() -> None:
@@ -400,19 +400,37 @@ def test_a_newer_one_sends_it_in_parts_and_takes_updates_with_the_last(version: 
     assert [part.more for part in plugin.parts] == [True] * (len(plugin.parts) - 1) + [False]
 
 
-def test_empty_parts_without_end_end_with_the_connection() -> None:
+def test_a_pod_that_never_comes_and_empty_parts_without_end_end_with_the_connection() -> None:
     plugin = Scripted()
 
     async def tries(rt: FakeRuntime) -> None:
-        await fill(rt, 1, 60, 100_000)
+        await fill(rt, 1, 60, 500)
         link = await Link.over(rt.connect(), lambda: plugin, on_error=lambda error: None)
         await link.register("cpuplace", "99")
         await link.closed.wait()
         assert rt.plugins == []
 
-    run(tries, "0.8", request_timeout=0.2)
-    assert len(plugin.parts) > 3
-    assert all(part.more and not part.containers for part in plugin.parts)
+    run(tries, "0.8", request_timeout=1.0, limit=20_000)
+    assert [len(part.containers) > 0 for part in plugin.parts[:4]] == [True, True, False, False]
+    assert all(part.more and not part.pods for part in plugin.parts)
+
+
+def test_who_answers_a_part_with_updates_is_thrown_out() -> None:
+    plugin = Scripted()
+
+    async def eager(request: nri.SynchronizeRequest, timeout: float | None) -> nri.SynchronizeResponse:
+        return nri.SynchronizeResponse(more=request.more, update=[cpus_update("c0-0", "1")])
+
+    plugin.synchronize = eager  # type: ignore[method-assign]
+
+    async def tries(rt: FakeRuntime) -> None:
+        await fill(rt, 10, 10, 500)
+        link = await Link.over(rt.connect(), lambda: plugin, on_error=lambda error: None)
+        await link.register("cpuplace", "99")
+        await link.closed.wait()
+        assert rt.plugins == []
+
+    assert any("does not handle split sync requests" in line for line in run(tries, "0.8", limit=20_000).log)
 
 
 # --- asking the runtime -------------------------------------------------------------------------------

@@ -305,6 +305,21 @@ async def test_a_pod_that_cannot_be_read_shares_the_pool_when_it_runs_already() 
 
 
 @asynchronous
+async def test_of_what_cannot_be_nothing_is_made_at_a_synchronize() -> None:
+    """No id, a pod that nobody knows, a container that has ended: the others are told all the same."""
+    async with placing() as at:
+        pod, live = a_pod("p", qos="guaranteed"), nri.ContainerState.CONTAINER_RUNNING
+        told = [whole("", "p", 1), whole("lost", "q", 1), whole("ended", "p", 1), whole("db", "p", 2)]
+        for one in told:
+            one.state = live
+        told[2].state = nri.ContainerState.CONTAINER_STOPPED
+        await at.plugin.synchronize(nri.SynchronizeRequest(containers=told, more=True), 30.0)
+        answer = await at.plugin.synchronize(nri.SynchronizeRequest(pods=[pod]), 30.0)
+        assert [one.container_id for one in answer.update] == ["db"]
+        assert dict(at.node.names) == {"db": "default/p/db"}
+
+
+@asynchronous
 async def test_a_synchronize_that_never_ends_is_given_up() -> None:
     async with placing() as at:
         empty = nri.SynchronizeRequest(more=True)
