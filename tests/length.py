@@ -1,4 +1,4 @@
-"""How long the long run is: what `nox -s laws` draws of every law, some 1.7 CPU hours together."""
+"""How long the long run is: what `nox -s laws` draws of every law, some one and a half CPU hours together."""
 
 from typing import Final
 

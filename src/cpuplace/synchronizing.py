@@ -42,30 +42,11 @@ class Synchronized:
 def synchronized(state: HostState, observed: Iterable[Observed]) -> Synchronized:
     """The state that fits what runs; `state` helps with what cannot be seen: baselines, remembered CPUs."""
     seen = {one.request.container_id: one for one in observed}
-    after, notes = _rebuilt(state, seen)
-    for _ in seen:  # what came free later may be what an earlier one lacks
-        settled = after
-        if notes or any(one.degraded for one in after.owners.values()):
-            after, notes = _rebuilt(settled, _as_mended(settled, seen))
-        if after is settled:
-            break
-    return Synchronized(_world(after, seen), after, (*notes, *degradations(after)))
-
-
-def _rebuilt(state: HostState, seen: dict[str, Observed]) -> tuple[HostState, tuple[str, ...]]:
-    """The state made of containers one by one, and what was noted on the way."""
     rebuilt = _Rebuilding(state, seen)
     for one in _in_order(state, seen.values()):
         rebuilt.take(one)
-    return rebuilt.finished(), rebuilt.notes
-
-
-def _as_mended(state: HostState, seen: dict[str, Observed]) -> dict[str, Observed]:
-    """What would be observed once a state has been carried out."""
-    return {
-        key: evolve(one, cpus=state[key].cpus, mems=state[key].mems, baseline=state[key].baseline)
-        for key, one in seen.items()
-    }
+    after = rebuilt.finished()
+    return Synchronized(_world(after, seen), after, (*rebuilt.notes, *degradations(after)))
 
 
 def _in_order(state: HostState, seen: Iterable[Observed]) -> list[Observed]:
@@ -117,13 +98,14 @@ class _Rebuilding:
 
     def __init__(self, state: HostState, seen: dict[str, Observed]) -> None:
         self._former, self._seen = state, seen
-        self._promised = {key: _claim(state, one) for key, one in seen.items() if _given(state, one)}
+        integer = {key: one for key, one in seen.items() if one.request.kind is Kind.INTEGER}
+        self._promised = {key: _claim(state, one) for key, one in integer.items() if _given(state, one)}
         self._after = HostState(
             ground=state.ground, version=state.version, told=state.ground.pool_base, low_pool=state.low_pool
         )
         self.notes: tuple[str, ...] = ()
-        for one in seen.values():
-            if one.request.kind is Kind.INTEGER and _pooled(state, one):  # until its turn the floor counts it
+        for one in integer.values():
+            if _pooled(state, one):  # until its turn the floor counts it
                 self._after = with_shared(self._after, _on_the_pool(one.request))
 
     def take(self, one: Observed) -> None:

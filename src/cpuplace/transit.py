@@ -97,7 +97,17 @@ def travel(road: Road, *, one_step: bool = False, allow_dip: bool = False) -> Wa
     walk = _arrived(road, STANDING._replace(held=held, waiting=(*road.movers, *road.hops)))
     if not walk.waiting:
         return walk
-    return None if one_step else _search(road, walk, allow_dip, set())
+    if not one_step:
+        return _search(road, walk, allow_dip, set())
+    walk = _arrived(road, _idle_given_up(road, walk))
+    return None if walk.waiting else walk
+
+
+def _idle_given_up(road: Road, walk: Walk) -> Walk:
+    """The walk when all who wait still hold their CPUs, but no idle siblings any more: that takes no step."""
+    return walk._replace(
+        held=walk.held | {key: road.movers[key].was.cpus.mask for key in walk.waiting if key in road.movers}
+    )
 
 
 def _search(road: Road, stuck: Walk, allow_dip: bool, seen: set[tuple[int, ...]]) -> Walk | None:

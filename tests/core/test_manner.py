@@ -82,6 +82,15 @@ def test_the_next_best_way_is_taken_when_the_best_needs_two_steps_for_one() -> N
     assert said(once.undo().steps) == ["release p -", "move a 0-1", "move b 3-4"]
 
 
+def test_idle_siblings_are_given_up_without_a_step() -> None:
+    host = cp.Topology.uniform(cores_per_l3=3, threads_per_core=2, numbering="adjacent")
+    alone = cp.Wishes(cores="isolate")
+    state = put(host, integer("a", 1, wishes=alone), integer("b", 1, wishes=alone), shared("s"))
+    way = ["move s 1", "move a 4", "grant p 0"]
+    for once in (False, True):
+        assert said(cp.place(state, pin("p", "0"), one_step_per_container=once).unwrap().steps) == way
+
+
 def test_a_container_may_have_fewer_cpus_for_a_moment_when_that_is_allowed() -> None:
     state = put(ROW, integer("a", 3), shared("s"))
     request = pin("p", "0", exclusive=False)

@@ -185,6 +185,24 @@ def test_who_has_too_few_takes_nothing_from_another_who_has_too_few() -> None:
     assert cp.synchronize(plan.after, [seen(wide, "1-2"), seen(late, "0")]).is_empty
 
 
+def test_who_became_shared_keeps_nobody_from_its_cpus() -> None:
+    empty = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=3))
+    state = cp.apply(empty, cp.place(empty, cp.ContainerRequest.integer("a", 2)).unwrap())
+    plan = cp.synchronize(
+        state, [seen(cp.ContainerRequest.shared("a"), "0-1"), seen(cp.ContainerRequest.integer("b", 2), "")]
+    )
+    assert [str(plan.after[key].cpus) for key in "ab"] == ["2", "0-1"]
+
+
+def test_who_waits_on_the_last_cpu_of_the_pool_keeps_it() -> None:
+    empty = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=3), cp.Policy(min_shared_cpus=0))
+    waits = cp.ContainerRequest.integer("waits", 1, wishes=cp.Wishes(isolated="require"))
+    short = cp.ContainerRequest.integer("short", 3)
+    after = cp.synchronize(empty, [seen(waits, ""), seen(short, "")]).after
+    assert [str(after[key].cpus) for key in ("waits", "short")] == ["2", "0-1"]
+    assert cp.synchronize(after, [seen(short, "0-1"), seen(waits, "2")]).is_empty
+
+
 def test_memory_is_bound_as_if_it_had_been_placed_here() -> None:
     for policy in (cp.Policy(memory_scope="exclusive"), cp.Policy(memory_scope="exclusive", memory_policy="preferred")):
         empty = cp.HostState.empty(HOST, policy)
