@@ -65,8 +65,8 @@ def kubelet(containerd: Containerd) -> Iterator[Kubelet]:
 
 def plugins(containerd: Containerd) -> list[int]:
     """The processes that are children of this runtime and no shims."""
-    children = Path(f"/proc/{containerd.pid}/task/{containerd.pid}/children")
-    return [int(word) for word in children.read_text().split()]
+    threads = Path(f"/proc/{containerd.pid}/task").glob("*/children")
+    return [int(word) for children in threads for word in children.read_text().split()]
 
 
 def test_the_first_pod_after_a_boot_is_placed_and_a_restart_finds_it_so(
