@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 ALONE: Final = 2.0
 """Seconds without a runtime after which the rest is loaded all the same."""
+TOLD: Final = 1.0
+"""Seconds that a runtime has to tell a plugin it started what runs, before that asks by another connection."""
+ASKED: Final = 250
+"""Tries to ask, a fiftieth of a second each: its socket is there only after it has started its plugins."""
+_SOON: Final = 0.02
 TRIES: Final = 50
 """Looks at the lock, a fifth of a second each: the plugin before us may be on its way out."""
 
@@ -74,6 +79,7 @@ class Service:
         self._runtime: dict[str, Any] = {}
         self._from_runtime = False
         self._link: Link | None = None
+        self._made: Plugin | None = None
         self._registered = asyncio.Event()
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -103,6 +109,8 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._do(self.reload()))
         async with AsyncExitStack() as stack:
             beside = [asyncio.ensure_future(self._load_later(stack)), asyncio.ensure_future(self._watch_host())]
+            if self._preinstalled is not None:
+                beside.append(asyncio.ensure_future(self._ask_what_runs(identity)))
             try:
                 if self._preinstalled is None:
                     await runner.run(Path(self.config.socket))
@@ -138,7 +146,33 @@ class Service:
         courier = self._deliver if self.config.second_connection else None
         following = Following(node, deciding, KernelCgroups(), self.watch, self._manners, courier)
         self.node, self._deciding, self._following = node, deciding, following
-        return Plugin(node, deciding, following, self.watch, self._manners, configured=self._configured)
+        self._made = Plugin(node, deciding, following, self.watch, self._manners, configured=self._configured)
+        return self._made
+
+    async def _ask_what_runs(self, identity: Identity) -> None:
+        """Some runtimes tell the plugins that they start themselves nothing of what runs: ask as another plugin.
+
+        Until that is known every container is refused, and asked for again. Where no other connection is taken it is
+        taken for nothing.
+        """
+        from cpuplace_nri.delivering import fetch
+
+        while not self._runtime or self._link is None or self._made is None:
+            await asyncio.sleep(_SOON)
+        if self._link.abilities.chunks:  # newer ones tell
+            await asyncio.sleep(TOLD)
+        for _ in range(ASKED):
+            if not self.missing():
+                return
+            try:
+                sock = await connected_socket(Path(self.config.socket))
+                await fetch(sock, self._made, identity, on_error=self._on_error)
+            except (OSError, TtrpcError):
+                await asyncio.sleep(_SOON)
+        if self.missing() and self.node is not None:
+            self.node.synchronized = True
+            what = "the runtime does not tell what runs and takes no other connection: taken for nothing"
+            self.log.say("error", what, socket=self.config.socket)
 
     async def _deliver(self, updates: list[nri.ContainerUpdate]) -> bool:
         """Updates by a second connection."""

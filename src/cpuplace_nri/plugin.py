@@ -37,8 +37,6 @@ EMPTY_PARTS: Final = 64
 """Parts of a Synchronize without anything in them: some runtimes send them without end."""
 
 _CODES: Final = {"BadPin": Code.INVALID_ARGUMENT, "BadAnnotation": Code.INVALID_ARGUMENT}
-_TELLING: Final = ("Synchronize", "CreateContainer")
-"""Who asks the second has told all there was: containerd 1.7 tells nothing to a plugin it starts when nothing runs."""
 _LIVE: Final = (
     nri.ContainerState.CONTAINER_CREATED,
     nri.ContainerState.CONTAINER_RUNNING,
@@ -140,6 +138,9 @@ class Plugin(IdlePlugin):
         self, request: nri.CreateContainerRequest, timeout: float | None
     ) -> nri.CreateContainerResponse:
         """What the container gets, and who makes way; an error is the sentence that ends in the pod's events."""
+        if not self._node.synchronized:
+            what = "cpuplace: the runtime has not told yet what runs here; it is asked for again"
+            raise TtrpcError(Code.UNAVAILABLE, what)
         seen = seen_of(request.pod, request.container, created=True)
         answer = await self._answered("CreateContainer", lambda: self._node.create(seen), timeout, seen)
         return nri.CreateContainerResponse(adjust=self._adjustment(answer.own), update=updates(answer.changes))
@@ -254,7 +255,7 @@ class Plugin(IdlePlugin):
         told = [evolve(one, seconds=seconds) for one in answer.decisions if self._is_news(one)]
         answer = evolve(answer, decisions=tuple(told))
         self._node.commit(answer)
-        self._node.synchronized |= method in _TELLING
+        self._node.synchronized |= method == "Synchronize"
         for note in answer.notes:
             self._voice.say("warning", note)
         self._afterwards.answered(answer)

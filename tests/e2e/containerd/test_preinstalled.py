@@ -46,7 +46,7 @@ def containerd(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Contain
     """One that was not started yet, with the plugin in its folder and a configuration beside it."""
     with serving.containerd(request.param, start=False) as found:
         (found.plugins / NAME).symlink_to(bundle / NAME)
-        said = json.dumps({"policy": POLICY, "admin_socket": "", "widen_delay": 100})
+        said = json.dumps({"policy": POLICY, "admin_socket": "", "widen_delay": 100, "socket": str(found.nri)})
         (found.base / "conf.d" / f"{NAME}.conf").write_text(said)
         yield found
 
