@@ -112,12 +112,13 @@ class Adaptation:
 
     # --- plugins come and go --------------------------------------------------------------------------
 
-    def connect(self) -> socket.socket:
-        """The plugin's end of a new connection, as a pre-installed plugin gets it."""
+    def connect(self, *, told: bool = True) -> socket.socket:
+        """The plugin's end of a new connection, as a pre-installed plugin gets it; `told` False = not what runs, as
+        containerd 1.7.24 does."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        self._begin(self._take_in(self._wire(ours)))
+        self._begin(self._take_in(self._wire(ours), told=told))
         return theirs
 
     async def synchronized(self, whole: str = Identity().whole) -> Peer:
@@ -145,7 +146,7 @@ class Adaptation:
         self.wires.append(GoWire(sock, frame_size=self._frame_size, cut=self._cut))
         return self.wires[-1]
 
-    async def _take_in(self, wire: GoWire) -> None:
+    async def _take_in(self, wire: GoWire, *, told: bool = True) -> None:
         """Until the plugin gets events, or was thrown out."""
         peer = Peer(wire)
         async with self._taking_in:
@@ -154,7 +155,7 @@ class Adaptation:
                 async with asyncio.timeout(self._registration_timeout):
                     await _either(peer.registered, wire.gone)
                 if not wire.gone.is_set():
-                    await self._bring_in(peer)
+                    await self._bring_in(peer, told)
             except TimeoutError:
                 self.log.append("registration timed out")
                 wire.close("registration timed out")
@@ -188,7 +189,7 @@ class Adaptation:
                 raise TtrpcError(Code.UNKNOWN, "NRI update of some containers failed")
         return nri.UpdateContainersResponse()
 
-    async def _bring_in(self, peer: Peer) -> None:
+    async def _bring_in(self, peer: Peer, told: bool) -> None:
         if not self._configure_first:
             await asyncio.sleep(0.002)
         answer = nri.ConfigureResponse.FromString(await self.call(peer, "Configure", self._configuration()))
@@ -197,7 +198,8 @@ class Adaptation:
         peer.events = answer.events or self.release.every_event
         peer.configured.set()
         async with self.request():
-            self.apply(await self._synchronize(peer), "synchronization update")
+            if told:
+                self.apply(await self._synchronize(peer), "synchronization update")
             self.plugins.append(peer)
         self.log.append(f"plugin {peer.whole} connected and synchronized")
         self._begin(self._watch(peer))

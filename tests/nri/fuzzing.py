@@ -266,13 +266,21 @@ class Nothing:
     def carry_out(self, answer: Answer) -> None: ...
 
 
+class Told(Plugin):
+    """Told of nothing that runs with every connection."""
+
+    def linked(self, link: RuntimeLink) -> None:
+        super().linked(link)
+        self._node.synchronized = True
+
+
 class Placed:
     """The real plugin with two containers that nobody else names: they stay placed whatever others are said to be."""
 
     def __init__(self) -> None:
         config = Config(policy=nri_policy())
         self.node, self.deciding = Node(HOST, config.policy), Deciding()
-        self.plugin = Plugin(self.node, self.deciding, Nothing(), Heard(), Manners.of(config))
+        self.plugin = Told(self.node, self.deciding, Nothing(), Heard(), Manners.of(config))
         self.wired = Wired(self.plugin)
         self._checked: cp.HostState | None = None
 

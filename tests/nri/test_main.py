@@ -26,6 +26,7 @@ from cpuplace_nri.configfile import read_config
 from cpuplace_nri.identity import Identity, Preinstalled
 from cpuplace_nri.main import Service
 from cpuplace_nri.proto import nri_pb2 as nri
+from cpuplace_nri.ttrpc import Code, TtrpcError
 from nri.fake_runtime import CriError, FakeRuntime, a_container, a_pod
 
 HOST = cp.Topology.uniform(packages=1, nodes_per_package=2, cores_per_l3=4)
@@ -206,6 +207,31 @@ def test_a_reload_changes_what_is_live_as_a_whole_or_nothing(tmp_path: Path) -> 
     live(life)
 
 
+def test_a_plugin_that_the_runtime_starts_and_tells_nothing_asks_what_runs(tmp_path: Path) -> None:
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt)
+        before = Service(said, reread=lambda: said, host=lambda: HOST)
+        async with served(before):
+            await rt.synchronized()
+            await rt.run(a_pod("p", qos="guaranteed"), a_container("db", "p", cpu=2, limited=True))
+        with rt.connect(told=False) as its:
+            preinstalled = Preinstalled(Identity("cpuplace", "99"), os.dup(its.fileno()))
+        service = Service(said, reread=lambda: said, preinstalled=preinstalled, host=lambda: HOST)
+        async with served(service):
+            await rt.synchronized()
+            try:
+                await rt.run(a_pod("q"), a_container("early", "q", cpu=0.5))
+            except CriError as error:
+                assert error.code is Code.UNAVAILABLE and "has not told yet what runs" in error.message
+            await until(lambda: not service.missing())
+            await rt.run(a_pod("r"), a_container("web", "r", cpu=0.5))
+            assert rt.cpus["db"] == cp.CpuSet([0, 1])
+            assert not rt.cpus["web"] & rt.cpus["db"]
+            await until(lambda: [peer.name for peer in rt.plugins] == ["cpuplace"])
+
+    live(life, version="0.6.1")
+
+
 def test_a_plugin_that_the_runtime_starts_takes_its_configuration_from_it(tmp_path: Path) -> None:
     async def life(rt: FakeRuntime) -> None:
         with rt.connect() as its:
@@ -318,17 +344,17 @@ def test_a_process_that_cannot_run_says_why_in_one_line(tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
-def test_a_runtime_that_asks_for_containers_has_told_all_of_them(tmp_path: Path) -> None:
-    """containerd 1.7 does not synchronize a plugin that it starts itself when nothing runs."""
-
+def test_before_it_is_told_what_runs_nobody_is_placed(tmp_path: Path) -> None:
     async def life() -> None:
         said = config(tmp_path)
         service = Service(said, reread=lambda: said, host=lambda: HOST)
         plugin = service._plugin()
-        assert service._state() is None
         request = nri.CreateContainerRequest(pod=a_pod("p"), container=a_container("c", "p"))
-        await plugin.create_container(request, None)
-        assert service._state() is not None
+        with pytest.raises(TtrpcError, match="has not told yet what runs here") as refused:
+            await plugin.create_container(request, None)
+        assert refused.value.code == Code.UNAVAILABLE and service._state() is None
+        await plugin.synchronize(nri.SynchronizeRequest(), None)
+        assert (await plugin.create_container(request, None)).adjust.linux.resources.cpu.cpus == "0-7"
         await service._end()
 
     asyncio.run(life())
