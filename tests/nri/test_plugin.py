@@ -103,7 +103,8 @@ async def test_a_refusal_reaches_whoever_asked_as_one_sentence(version: str) -> 
             await integer(at, "more", 4)
         assert refused.value.code is Code.FAILED_PRECONDITION
         assert refused.value.message.startswith("cpuplace: default/pod-more/more: ")
-        assert "(NotEnoughCpus, R4); " in refused.value.message and "delete the pod" in refused.value.message
+        assert "(NotEnoughCpus, R4); of the exclusive CPUs default/pod-db/db has 5; " in refused.value.message
+        assert "delete the pod" in refused.value.message
         with pytest.raises(CriError, match="the pin 0-1,99 names CPUs the host does not have: 99") as refused:
             await at.runtime.run(pinned("p", "0-1,99"), whole("pin", "p", 3))
         assert refused.value.code is Code.INVALID_ARGUMENT
