@@ -91,8 +91,15 @@ def asked_cpus(resources: nri.LinuxResources) -> CpuSet | None:
 
 
 def updates(changes: Iterable[tuple[str, Held]]) -> list[nri.ContainerUpdate]:
-    """The changes as messages, in order."""
-    return [_update(container_id, held) for container_id, held in changes]
+    """The changes as messages, in order. Shared containers have one change in common: it is put into words once."""
+    said: dict[Held, nri.LinuxContainerUpdate] = {}
+    made = []
+    for container_id, held in changes:
+        linux = said.get(held)
+        if linux is None:
+            linux = said[held] = nri.LinuxContainerUpdate(resources=_resources(held))
+        made.append(nri.ContainerUpdate(container_id=container_id, linux=linux))
+    return made
 
 
 def adjustment(own: Own, *, memory_policy: bool, quota_off: bool) -> nri.ContainerAdjustment:
@@ -112,11 +119,6 @@ def adjustment(own: Own, *, memory_policy: bool, quota_off: bool) -> nri.Contain
         made.linux.memory_policy.mode = nri.MPOL_PREFERRED_MANY
         made.linux.memory_policy.nodes = str(own.held.preferred)
     return made
-
-
-def _update(container_id: str, held: Held) -> nri.ContainerUpdate:
-    linux = nri.LinuxContainerUpdate(resources=_resources(held))
-    return nri.ContainerUpdate(container_id=container_id, linux=linux)
 
 
 def _resources(held: Held) -> nri.LinuxResources:
