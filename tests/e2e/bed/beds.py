@@ -88,7 +88,7 @@ BEDS: Final = {
             distances=square(2, 1, 21, 21),
             memory=768,
             apart=True,
-            timeout=900,
+            timeout=1800,
         ),
         Bed(name="big128", sockets=8, cores=8, threads=2, distances=square(8, 4, 12, 32), memory=256, timeout=900),
         Bed(

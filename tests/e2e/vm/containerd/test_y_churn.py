@@ -95,4 +95,5 @@ def test_sixty_containers_in_random_order(
             churn.check()
     assert churn.refused < CREATED // 3, "most find room"
     assert churn.moved > 0, "a pin met integer containers"
-    assert containerd.complaints(since) == []
+    others = [line for line in containerd.complaints(since) if "cpuplace: " not in line]
+    assert others == [], "nothing but what was refused"
