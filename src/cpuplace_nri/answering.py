@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 from attrs import frozen
 
-from cpuplace import Assignment, BadInput, HostState, Kind
+from cpuplace import Assignment, BadInput, HostState
 from cpuplace.formats import cpuplace_json
 from cpuplace.formats import state as state_format
 from cpuplace.formats.state_container import request_dict
@@ -13,10 +13,10 @@ from cpuplace_nri import recording
 from cpuplace_nri.config import Config
 from cpuplace_nri.configfile import render
 from cpuplace_nri.metrics import fragmentation, largest_free_node
+from cpuplace_nri.telling import rule_of
 from cpuplace_nri.watching import Noted, Watch
 
 COMMANDS: Final = ("status", "explain", "events", "record", "dump", "ping")
-_RULES: Final = {Kind.SHARED: "R5", Kind.UNMANAGED: "K0"}
 _NO_STATE: Final = "no runtime has told its containers yet: nothing is known"
 
 
@@ -95,7 +95,7 @@ class Answering:
             "mems": None if one.mems is None else str(one.mems),
             "exclusive": one.exclusive,
             "withheld": str(one.withheld),
-            "rule": one.rule or (noted.decision.rule if noted else _RULES.get(one.kind, "")),
+            "rule": one.rule or (noted.decision.rule if noted else rule_of(one)),
             "reason": noted.decision.reason if noted else "",
             "since": noted.at if noted else "",
             "degraded": one.degraded,

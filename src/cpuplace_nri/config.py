@@ -1,6 +1,5 @@
 """Config: how the plugin of one node runs, one field each; the file, its schema and the docs come from here."""
 
-import re
 from ipaddress import ip_address
 from typing import Any, Final, Literal
 
@@ -8,6 +7,7 @@ from attrs import Attribute, evolve, field, fields, frozen
 
 from cpuplace.errors import BadInput
 from cpuplace.policy import Policy
+from cpuplace_nri.identity import NAME
 
 NRI_SOCKET: Final = "/var/run/nri/nri.sock"
 RUN: Final = "/run/cpuplace"
@@ -15,7 +15,6 @@ ADMIN_SOCKET: Final = f"{RUN}/nri.sock"
 PORT: Final = 9464
 """The port of metrics and health checks in the manifests of deploy/, where nothing else is said."""
 
-_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _MOST_DELAY: Final = 600_000
 _MOST_INDEX: Final = 99
 
@@ -104,7 +103,7 @@ class Config:
             choices = attribute.metadata["choices"]
             if choices and getattr(self, name) not in choices:
                 raise _bad(name, f"{getattr(self, name)!r} is not a value of {name}", "one of " + ", ".join(choices))
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise _bad("name", f"{self.name[:40]!r} cannot name a plugin", "lower-case letters, digits and -")
         if not 0 <= self.index <= _MOST_INDEX:
             raise _bad("index", f"{self.index} is not from 0 to {_MOST_INDEX}", "99 comes last")

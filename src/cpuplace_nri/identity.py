@@ -12,7 +12,8 @@ from attrs import frozen
 
 from cpuplace import BadInput
 
-_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""What every runtime takes for the name of a plugin."""
 _INDEX: Final = re.compile(r"[0-9][0-9]")
 _PAUSE: Final = 0.2  # seconds between two looks at the lock
 
@@ -34,7 +35,7 @@ class Identity:
 
     def __attrs_post_init__(self) -> None:
         """BadInput on what some runtime would refuse."""
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise BadInput(f"{self.name!r} is no name", source="plugin name", hint="write a-z, 0-9 and - inside")
         if not _INDEX.fullmatch(self.index):
             raise BadInput(f"{self.index!r} is no index", source="plugin index", hint="write two digits, 00 to 99")

@@ -73,6 +73,8 @@ class Service:
         self.node: Node | None = None
         self._reread, self._preinstalled, self._handed = reread, preinstalled, handed
         self._host = host or _this_host
+        said = Identity(config.name, config.index_text)
+        self._identity = said if preinstalled is None else preinstalled.identity
         self._manners = Manners.of(config)
         self._deciding: Deciding | None = None
         self._following: Following | None = None
@@ -87,16 +89,13 @@ class Service:
 
     async def run(self) -> None:
         """Serve until cancelled; a plugin that a runtime started ends with its connection. Raises BadInput."""
-        identity = Identity(self.config.name, self.config.index_text)
-        if self._preinstalled is not None:
-            identity = self._preinstalled.identity
         try:
-            async with only_one(_made(self.config.lock), identity, tries=TRIES, sleep=asyncio.sleep):
-                await self._connected(identity)
+            async with only_one(_made(self.config.lock), self._identity, tries=TRIES, sleep=asyncio.sleep):
+                await self._connected()
         finally:
             await self._end()
 
-    async def _connected(self, identity: Identity) -> None:
+    async def _connected(self) -> None:
         around = Surroundings(
             clock=time.monotonic,
             sleep=asyncio.sleep,
@@ -104,13 +103,13 @@ class Service:
             on_error=self._on_error,
             on_link=self._on_link,
         )
-        runner = Runner(self._plugin, identity, around)
+        runner = Runner(self._plugin, self._identity, around)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._do(self.reload()))
         async with AsyncExitStack() as stack:
             beside = [asyncio.ensure_future(self._load_later(stack)), asyncio.ensure_future(self._watch_host())]
             if self._preinstalled is not None:
-                beside.append(asyncio.ensure_future(self._ask_what_runs(identity)))
+                beside.append(asyncio.ensure_future(self._ask_what_runs()))
             try:
                 if self._preinstalled is None:
                     await runner.run(Path(self.config.socket))
@@ -149,7 +148,7 @@ class Service:
         self._made = Plugin(node, deciding, following, self.watch, self._manners, configured=self._configured)
         return self._made
 
-    async def _ask_what_runs(self, identity: Identity) -> None:
+    async def _ask_what_runs(self) -> None:
         """Some runtimes tell the plugins that they start themselves nothing of what runs: ask as another plugin.
 
         Until that is known every container is refused, and asked for again. Where no other connection is taken it is
@@ -166,7 +165,7 @@ class Service:
                 return
             try:
                 sock = await connected_socket(Path(self.config.socket))
-                await fetch(sock, self._made, identity, on_error=self._on_error)
+                await fetch(sock, self._made, self._identity, on_error=self._on_error)
             except (OSError, TtrpcError):
                 await asyncio.sleep(_SOON)
         if self.missing() and self.node is not None:
@@ -178,12 +177,11 @@ class Service:
         """Updates by a second connection."""
         from cpuplace_nri.delivering import deliver
 
-        identity = Identity(self.config.name, self.config.index_text)
         try:
             sock = await connected_socket(Path(self.config.socket))
         except OSError:
             return False
-        return await deliver(sock, updates, identity, on_error=self._on_error)
+        return await deliver(sock, updates, self._identity, on_error=self._on_error)
 
     def _configured(self, request: nri.ConfigureRequest) -> None:
         """Remember who the runtime is; take the configuration that it hands to a plugin without a file of its own."""

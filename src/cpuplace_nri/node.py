@@ -121,8 +121,7 @@ class Node:
         after = known.with_seen(one, apply(state, answer))
         held = after.state[key]
         decision = updated(after, held, answer, asked)
-        others = tuple(change for change in changes_of(answer) if change[0] != key)
-        return self._answered(after, answer, one, decision, changes=(*others, (key, held.held)))
+        return self._answered(after, answer, one, decision, last=((key, held.held),))
 
     def refused(self, one: Seen, refusal: Refusal, kind: str) -> Decision:
         """What is told of a request that was refused, with what was asked for where that could be read."""
@@ -174,16 +173,14 @@ class Node:
     def change_topology(self, topology: Topology) -> Answer:
         """CPUs went on- or offline (R11)."""
         state = self.state
-        plan = change_topology(state, topology)
-        known = evolve(self.known, state=apply(state, plan))
+        answer = self.carried(change_topology(state, topology))
         came, went = topology.online - state.topology.online, state.topology.online - topology.online
         decisions = [
             Decision(kind="hotplug", cpus=cpus, rule="R11", reason=reason, event=Hotplug(cpus=cpus, online=online))
             for cpus, online, reason in ((went, False, "went offline"), (came, True, "came online"))
             if cpus
         ]
-        notes = tuple(map(known.in_words, plan.notes))
-        return Answer(known=known, changes=changes_of(plan), decisions=tuple(decisions), notes=notes)
+        return evolve(answer, decisions=tuple(decisions))
 
     def change_policy(self, policy: Policy) -> Plan | Refusal:
         """The plan under another policy, for `carried`: who runs is judged anew and keeps what is legal (R9).
@@ -235,16 +232,14 @@ class Node:
         decision: Decision | None,
         *,
         own: Own | None = None,
-        changes: Changes | None = None,
+        last: Changes = (),
     ) -> Answer:
-        """With the stale specifications that ride along; who is created is no update."""
-        said = changes_of(plan) if changes is None else changes
-        said = tuple(change for change in said if own is None or change[0] != one.container_id)
+        """Stale specifications ride along first, then the changes of others; of `one` itself only what is `last`."""
+        said = (*(change for change in changes_of(plan) if change[0] != one.container_id), *last)
         ids = {key for key, _ in said} | {one.container_id}
         riders = [key for key in sorted(after.stale - ids) if key in after.state][:RIDERS]
-        ride = tuple((key, after.state[key].held) for key in riders)
+        changes = (*((key, after.state[key].held) for key in riders), *said)
         known = evolve(after, stale=after.stale - ids - frozenset(riders))
-        changes = (*ride, *said) if own is None else (*said, *ride)
         notes = tuple(map(after.in_words, plan.notes))
         return Answer(known=known, changes=changes, own=own, decisions=(decision,) if decision else (), notes=notes)
 

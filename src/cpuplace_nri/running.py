@@ -15,8 +15,6 @@ from cpuplace_nri.identity import Identity
 from cpuplace_nri.link import REGISTRATION, Link
 from cpuplace_nri.service import PluginService
 
-DEFAULT_SOCKET: Final = Path("/var/run/nri/nri.sock")
-
 _CONNECTING: Final = 5.0  # seconds; a connection is a local matter, but the queue can be full
 _FULL: Final = 0.05  # seconds until the next look at it
 _SETTLED: Final = 60.0  # seconds after which a connection that ends was a good one

@@ -14,6 +14,11 @@ from cpuplace_nri.known import Known
 _RULES: Final = {kind: "R5" if kind is Kind.SHARED else "K0" if kind is Kind.UNMANAGED else "R4" for kind in Kind}
 
 
+def rule_of(one: Assignment) -> str:
+    """The rule that gave a container its CPUs; who shares the pool has none of its own in the state."""
+    return one.rule or _RULES[one.kind]
+
+
 def started(known: Known, held: Assignment, plan: Plan) -> Decision:
     """A container was placed."""
     return _decision(known, held, plan, "place", Start(request=held.request))
@@ -50,7 +55,7 @@ def _decision(known: Known, held: Assignment, plan: Plan, kind: str, event: Even
         name=known.name(own),
         cpus=held.cpus,
         mems=held.mems,
-        rule=held.rule or _RULES[held.kind],
+        rule=rule_of(held),
         reason=_reason(held),
         moves=tuple(dict.fromkeys(moved)),
         event=event,
