@@ -17,8 +17,8 @@ POLICY: Final = {"usable": "0-1", "unmanaged_namespaces": ["kube-system"]}
 BOTH: Final = CpuSet([0, 1])
 ZERO: Final = CpuSet([0])
 ONE: Final = CpuSet([1])
-SENTENCE: Final = re.compile(r"[^\n]{20,400}", re.ASCII)
-"""What an event of a pod can show."""
+SENTENCE: Final = re.compile(r"[^\n]{20,1000}", re.ASCII)
+"""What an event of a pod can show (it holds 1,024 characters), the words that the runtime puts before ours included."""
 
 
 @pytest.fixture(scope="module")
