@@ -45,18 +45,26 @@ ANY_NUMBER: Final = Manner()
 """Each container may have as many steps as it needs, and never too few CPUs."""
 
 
-def in_one_step(before: HostState, after: HostState) -> HostState | None:
-    """Where one step per container leads: `after`, or `after` with widening put off (R7), or None when nowhere legal.
+class Way(NamedTuple):
+    """Where steps lead, and the steps."""
+
+    after: HostState
+    steps: tuple[Step, ...]
+
+
+def in_one_step(before: HostState, after: HostState) -> Way | None:
+    """The way with one step per container to `after`, or to `after` with widening put off (R7), or None: none is legal.
 
     >>> from cpuplace.topology import Topology
     >>> empty = HostState.empty(Topology.uniform())
-    >>> in_one_step(empty, empty) is empty
+    >>> in_one_step(empty, empty).after is empty
     True
     """
-    if ordered(before, after, one_step_per_container=True) is not None:
-        return after
-    later = unwidened(before, after)
-    return None if ordered(before, later, one_step_per_container=True) is None else later
+    steps = ordered(before, after, one_step_per_container=True)
+    if steps is None:
+        after = unwidened(before, after)
+        steps = ordered(before, after, one_step_per_container=True)
+    return None if steps is None else Way(after, steps)
 
 
 class Share(NamedTuple):
@@ -92,7 +100,7 @@ def ordered(
         if found is None:
             return None
         walk = found
-    return tuple(_all_steps(before, after, shares, hops, walk))
+    return _all_steps(before, after, shares, hops, walk)
 
 
 def through(states: tuple[HostState, ...], *, allow_dip: bool = False) -> tuple[Step, ...] | None:
@@ -115,7 +123,7 @@ def forced(before: HostState, after: HostState) -> tuple[Step, ...]:
     shares, movers = _shares(before, after), _movers(before, after)
     steps = [changed(key, one.was.held, one.will.held) for key, one in movers.items() if one.was.held != one.will.held]
     walk = STANDING._replace(steps=tuple(sorted(steps, key=_shrinking_first)))
-    return tuple(_all_steps(before, after, shares, {}, walk))
+    return _all_steps(before, after, shares, {}, walk)
 
 
 def _shrinking_first(step: Step) -> int:
@@ -124,15 +132,11 @@ def _shrinking_first(step: Step) -> int:
 
 def _all_steps(
     before: HostState, after: HostState, shares: Iterable[Share], hops: Mapping[str, Hop], walk: Walk
-) -> Iterator[Step]:
+) -> tuple[Step, ...]:
     """Release, narrow, the walk, grant, widen."""
     landed = {key: walk.held[name] for name, hop in hops.items() for key in hop.keys}
     narrow, widen = _around(shares, landed, walk.cleared)
-    yield from _released(before, after)
-    yield from narrow
-    yield from walk.steps
-    yield from _came(before, after)
-    yield from widen
+    return (*_released(before, after), *narrow, *walk.steps, *_came(before, after), *widen)
 
 
 def _road(
@@ -146,7 +150,7 @@ def _road(
     return Road(
         movers=movers,
         hops=hops,
-        spare=_spare(before, after, movers),
+        spare=_spare(before, after, movers) if movers else 0,
         standing=tuple({was & will: None for keys, was, will in shares if keys not in hopping}),
     )
 

@@ -23,9 +23,9 @@ class Plan:
 
     `world` is what runs where that is not what `before` says; the steps start from it (R9).
     `notes` say everything worth knowing; `optimal` is False when the search budget cut the choice short; `given` are
-    the steps when they are not to be worked out from the two states (`undo`). `stops` are states on the way that the
-    steps go through when no straight order is legal. With `one_step_per_container` no container has two steps, but for
-    repairs that have no such order, which is noted.
+    the steps where they are not to be worked out from the two states (`undo`), or have been already. `stops` are states
+    on the way that the steps go through when no straight order is legal. With `one_step_per_container` no container has
+    two steps, but for repairs that have no such order, which is noted.
     A plan has no truth value: ask `is_empty`.
     """
 

@@ -259,8 +259,8 @@ def _manner(state: HostState, one_step_per_container: bool, allow_dip: bool) -> 
 
 def _plan(state: HostState, answer: Placed, once: bool = False, here: HostState | None = None) -> Plan:
     """The plan for `state` of what was decided in `here`: the same state with another budget."""
-    after = answer.after
-    after = (in_one_step(here or state, after) or after) if once else after
+    way = in_one_step(here or state, answer.after) if once else None
+    after = answer.after if way is None else way.after
     if here is not None and here is not state:
         after = state if after is here else evolve(after, ground=state.ground)
     return Plan(
@@ -268,6 +268,7 @@ def _plan(state: HostState, answer: Placed, once: bool = False, here: HostState 
         after=after,
         notes=answer.notes,
         optimal=answer.optimal,
+        given=None if way is None else way.steps,
         explainers=answer.explainers,
         stops=answer.stops,
         one_step_per_container=once,

@@ -44,6 +44,13 @@ _BACK: Final = {
 
 
 def changed(container_id: str, before: Held, after: Held) -> Step:
-    """The step of a container that stays: narrow when it only loses CPUs, widen when it only wins some, else move."""
-    was, will = before.cpus, after.cpus
-    return Step(Op.NARROW if will < was else Op.WIDEN if was < will else Op.MOVE, container_id, before, after)
+    """The step of a container that stays."""
+    return Step(op_between(before, after), container_id, before, after)
+
+
+def op_between(before: Held, after: Held) -> Op:
+    """Narrow for who only loses CPUs, widen for who only wins some, else move."""
+    was, will = before.cpus.mask, after.cpus.mask
+    if was == will or (was & ~will and will & ~was):
+        return Op.MOVE
+    return Op.NARROW if was & ~will else Op.WIDEN

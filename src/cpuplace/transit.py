@@ -11,6 +11,7 @@ searched for, depth first. A mover steps aside at most once. Memory nodes change
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from attrs import frozen
@@ -18,7 +19,7 @@ from attrs import frozen
 from cpuplace.cpulist import ids_of
 from cpuplace.idset import CpuSet
 from cpuplace.state import Assignment, Held
-from cpuplace.step import Step, changed
+from cpuplace.step import Step, changed, op_between
 
 
 @frozen(slots=True)
@@ -156,9 +157,11 @@ def _union(masks: Iterable[int]) -> int:
 
 def _move_in(road: Road, walk: Walk, key: str) -> Walk:
     mover = road.movers[key]
-    now = Held(CpuSet.from_mask(walk.held[key]), mover.was.mems, mover.was.preferred)
-    step = changed(key, now if key in walk.aside else mover.was.held, mover.will.held)
-    return _with(walk, key, mover.goal, step)
+    now = mover.was.held
+    if key in walk.aside:
+        now = now._replace(cpus=CpuSet.from_mask(walk.held[key]))
+    steps = () if now == mover.will.held else (changed(key, now, mover.will.held),)  # idle siblings alone: no step
+    return _with(walk, key, mover.goal, steps)
 
 
 def _landing(hop: Hop, walk: Walk, owned: int) -> int:
@@ -169,13 +172,13 @@ def _landing(hop: Hop, walk: Walk, owned: int) -> int:
 
 def _hop(hop: Hop, walk: Walk, key: str, room: int) -> Walk:
     before, after = Held(CpuSet.from_mask(hop.was)), Held(CpuSet.from_mask(room))
-    return _with(walk, key, room, *(changed(one, before, after) for one in hop.keys))
+    op = op_between(before, after)
+    return _with(walk, key, room, tuple(map(Step, repeat(op), hop.keys, repeat(before), repeat(after))))
 
 
-def _with(walk: Walk, key: str, held: int, *steps: Step) -> Walk:
+def _with(walk: Walk, key: str, held: int, steps: tuple[Step, ...]) -> Walk:
     waiting = tuple(one for one in walk.waiting if one != key)
-    told = tuple(step for step in steps if step.before != step.after)  # withheld siblings alone change without a step
-    return walk._replace(steps=walk.steps + told, held=walk.held | {key: held}, waiting=waiting)
+    return walk._replace(steps=walk.steps + steps, held=walk.held | {key: held}, waiting=waiting)
 
 
 def _detours(road: Road, walk: Walk, allow_dip: bool) -> Iterator[Walk]:

@@ -35,8 +35,9 @@ class Known:
 
     def without(self, ids: Iterable[str], state: HostState) -> "Known":
         """Some containers less."""
-        gone = frozenset(ids)
-        seen = {key: one for key, one in self.seen.items() if key not in gone}
+        gone, seen = frozenset(ids), dict(self.seen)
+        for key in gone:
+            seen.pop(key, None)
         return evolve(self, state=state, seen=seen, stale=self.stale - gone)
 
     def in_sandbox(self, sandbox: str) -> tuple[str, ...]:

@@ -235,11 +235,14 @@ class Node:
         last: Changes = (),
     ) -> Answer:
         """Stale specifications ride along first, then the changes of others; of `one` itself only what is `last`."""
-        said = (*(change for change in changes_of(plan) if change[0] != one.container_id), *last)
-        ids = {key for key, _ in said} | {one.container_id}
-        riders = [key for key in sorted(after.stale - ids) if key in after.state][:RIDERS]
-        changes = (*((key, after.state[key].held) for key in riders), *said)
-        known = evolve(after, stale=after.stale - ids - frozenset(riders))
+        own_id = one.container_id
+        changes = (*(change for change in changes_of(plan) if change[0] != own_id), *last)
+        known = after
+        if after.stale:
+            ids = {key for key, _ in changes} | {own_id}
+            riders = [key for key in sorted(after.stale - ids) if key in after.state][:RIDERS]
+            changes = (*((key, after.state[key].held) for key in riders), *changes)
+            known = evolve(after, stale=after.stale - ids - frozenset(riders))
         notes = tuple(map(after.in_words, plan.notes))
         return Answer(known=known, changes=changes, own=own, decisions=(decision,) if decision else (), notes=notes)
 

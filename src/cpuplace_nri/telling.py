@@ -48,7 +48,8 @@ def synchronized(known: Known, plan: Plan, observed: Iterable[Observed]) -> Deci
 
 def _decision(known: Known, held: Assignment, plan: Plan, kind: str, event: Event | None) -> Decision:
     own = held.container_id
-    moved = (key for key, _ in changes_of(plan) if key in known.state.owners and key != own)
+    owners = known.state.owners
+    moved = (step.container_id for step in plan.steps if step.container_id in owners and step.container_id != own)
     return Decision(
         kind=kind,
         container_id=own,
