@@ -1,6 +1,6 @@
 """Transit: containers with CPUs of their own change places, one after another, each prefix safe (SPEC section 4).
 
-    every mover and hop waiting --(its goal is held by nobody else)--> arrived
+    every mover and hop waiting --(what it wins is held by nobody else)--> arrived
         | none can: a cycle
         +--> one of them steps aside, onto CPUs nobody holds and nobody is still to get --> go on
         +--> with `allow_dip`, one of them shrinks to what it keeps anyway              --> go on
@@ -138,10 +138,16 @@ def _arrived(road: Road, walk: Walk) -> Walk:
 def _ready(road: Road, walk: Walk) -> Iterator[Walk]:
     for key in walk.waiting:
         if key in road.movers:
-            if not road.movers[key].goal & _held_by_others(walk, key):
+            if not _won(road, walk, key) & _held_by_others(walk, key):
                 yield _move_in(road, walk, key)
         elif room := _landing(road.hops[key], walk, _union(walk.held[mover] for mover in road.movers)):
             yield _hop(road.hops[key], walk, key, room)
+
+
+def _won(road: Road, walk: Walk, key: str) -> int:
+    """What it does not run on yet. Who only loses CPUs is in nobody's way, even in a world where others run on them."""
+    mover = road.movers[key]
+    return mover.goal & ~(walk.held[key] if key in walk.aside else mover.was.cpus.mask)
 
 
 def _held_by_others(walk: Walk, key: str) -> int:

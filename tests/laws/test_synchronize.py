@@ -242,6 +242,15 @@ def test_integer_containers_stay_where_strangers_run_too_but_get_no_cpus_of_thei
     assert plan.notes == ("u: not managed, runs on exclusive CPUs 0",)
 
 
+def test_containers_that_run_everywhere_are_narrowed_one_after_another() -> None:
+    """Each only loses CPUs, so nobody has to step aside although all run on what each will own."""
+    wishes = cp.Wishes(cores="isolate")
+    runs = [cp.Observed(request=cp.ContainerRequest.integer("abc"[n], 1 + (n == 2), wishes=wishes)) for n in range(3)]
+    runs.append(cp.Observed(request=cp.ContainerRequest.shared("s")))
+    plan = cp.synchronize(cp.HostState.empty(HOST, cp.Policy(min_shared_cpus=0)), runs)
+    assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.NARROW, key) for key in "sabc"]
+
+
 def test_two_that_hold_the_same_cpu_beside_a_stranger_do_not_both_keep_it() -> None:
     runs = [seen(cp.ContainerRequest.integer(key, 1), "0") for key in "ab"]
     runs.append(cp.Observed(request=cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet([0]))))
