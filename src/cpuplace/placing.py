@@ -15,6 +15,7 @@ from cpuplace.pinning import pin, pin_notes
 from cpuplace.refusal import AlreadyPlaced, NoLegalMove, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import Assignment, HostState
+from cpuplace.strangers import intrusions
 from cpuplace.transitions import replaced, with_owner, with_shared, without
 from cpuplace.wishes import NO_WISHES
 
@@ -197,10 +198,7 @@ def _place_shared(state: HostState, request: ContainerRequest, _within: int, _: 
 def _place_unmanaged(state: HostState, request: ContainerRequest, _within: int, _: Manner) -> Placed:
     explainer = partial(explain_fixed, request.container_id, "K0", "is not managed and never touched")
     assignment = Assignment(request, request.pin, rule="K0")
-    met = assignment.cpus.mask & (state.integer | state.owned | state.withheld_mask)
-    notes = request.notes
-    if met:
-        notes += (f"{request.container_id}: not managed, runs on exclusive CPUs {CpuSet.from_mask(met)}",)
+    notes = (*request.notes, *intrusions(state, (request,)))
     return Placed(with_owner(state, assignment), notes, explainers=(explainer,))
 
 

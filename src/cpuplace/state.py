@@ -121,6 +121,11 @@ class HostState:
         return self.ground.policy
 
     @property
+    def claimed_mask(self) -> int:
+        """What is somebody's own, and withheld for it, as a mask."""
+        return self.integer | self.owned | self.withheld_mask
+
+    @property
     def pool_mask(self) -> int:
         """Where shared containers may run, as a mask."""
         return self.ground.pool_base & ~(self.integer | self.owned | self.withheld_mask)

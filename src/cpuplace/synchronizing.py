@@ -13,6 +13,7 @@ from cpuplace.refusal import BadPin
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState, Remembered
+from cpuplace.strangers import cpus_of_strangers, intrusions
 from cpuplace.transitions import with_low_pool, with_owner, with_shared, without
 
 
@@ -103,6 +104,7 @@ class _Rebuilding:
         self._after = HostState(
             ground=state.ground, version=state.version, told=state.ground.pool_base, low_pool=state.low_pool
         )
+        self._strangers = cpus_of_strangers(one.request for one in seen.values())
         self.notes: tuple[str, ...] = ()
         for one in integer.values():
             if _pooled(state, one):  # until its turn the floor counts it
@@ -147,7 +149,7 @@ class _Rebuilding:
             self._after = without(self._after, request.container_id)
         state, ask = self._after, self._ask(request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
-        found, short = exactly(state, ask, own), ""
+        found, short = exactly(state, self._staying(ask, own), own), ""
         if found is None:
             left = own.mask & (ask.free | ask.isolated_free)
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(left))
@@ -162,10 +164,21 @@ class _Rebuilding:
         """Without what those still have who come later: nobody who has too few takes it from another."""
         ask = ask_of(self._after, request, request.count)
         self._promised.pop(request.container_id, None)
-        theirs = 0
-        for claim in self._promised.values():
-            theirs |= claim
+        theirs = self._promised_mask
         return ask._replace(free=ask.free & ~theirs, isolated_free=ask.isolated_free & ~theirs)
+
+    def _staying(self, ask: Ask, own: CpuSet) -> Ask:
+        """The same for who may keep all it has: strangers may run there too (K0)."""
+        state = self._after
+        beside = own.mask & self._strangers & state.ground.free_base & ~(state.claimed_mask | self._promised_mask)
+        return ask._replace(free=ask.free | beside)
+
+    @property
+    def _promised_mask(self) -> int:
+        mask = 0
+        for claim in self._promised.values():
+            mask |= claim
+        return mask
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)
@@ -192,6 +205,7 @@ class _Rebuilding:
         hungry = {  # nobody is told of no CPU at all
             key: (self._seen[key].cpus or everywhere).mask for key in self._after.hungry(pool)
         }
+        self.notes += tuple(intrusions(self._after, (one.request for one in self._seen.values())))
         after = with_low_pool(evolve(self._after, remembered=remembered, told=pool, apart=hungry))
         same = evolve(after, version=former.version)
         return former if same == former else evolve(after, version=former.version + 1)

@@ -305,10 +305,11 @@ def _observed(one: Seen, request: ContainerRequest) -> Observed:
 
 
 def _baseline(one: Seen) -> CpuSet:
-    """The CPUs of its creation; of one that was moved since as many of those that it has now."""
+    """The CPUs of its creation; of one that was moved since as many others, those that it has now first."""
     created, has = one.baseline or CpuSet(), one.cpus or CpuSet()
     kept = created & has
-    return kept | CpuSet(sorted(has - kept)[: len(created) - len(kept)])
+    others = (*sorted(has - created), *sorted(created - has))
+    return kept | CpuSet(others[: len(created) - len(kept)])
 
 
 def _resized(state: HostState, request: ContainerRequest) -> Plan | Refusal:

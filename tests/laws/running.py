@@ -42,7 +42,7 @@ def check_safe(view: View, before: cp.HostState, after: cp.HostState, *, dip: bo
         assert held.cpus or kinds[key] is cp.Kind.UNMANAGED
         if kinds[key] is cp.Kind.SHARED:
             assert all(held.cpus.isdisjoint(cpus) for cpus in owned.values()), key
-        if key in counts:
+        if key in counts and kinds[key] is not cp.Kind.UNMANAGED:
             least, most = sorted((counts[key], len(before[key].cpus)))
             assert (1 if dip else least) <= len(held.cpus) <= most
 

@@ -60,6 +60,8 @@ def test_one_step_each_is_safe_and_refused_only_where_two_are_needed(
     if isinstance(once, cp.Plan):
         assert once.one_step_per_container and steps_each(once) <= 1 and steps_each(once.undo()) <= 1
         check_carried_out(once)
+    if isinstance(plain, cp.SearchBudgetSpent):  # which says nothing of what the other search meets
+        return
     if isinstance(plain, cp.Refusal) or steps_each(plain) <= 1:
         assert isinstance(once, cp.Plan) == isinstance(plain, cp.Plan)
         assert isinstance(once, cp.Refusal) or isinstance(plain, cp.Refusal) or once.after == plain.after

@@ -5,6 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from cpuplace.strangers import cpus_of_strangers
 from laws.made_once import integers, sampled_from
 from laws.worlds import requests, states
 
@@ -63,6 +64,7 @@ def test_fractional_and_whole_again(world: tuple[cp.HostState, str]) -> None:
     was = state[key]
     shared = cp.ContainerRequest.shared(key, pod=was.request.pod, name=was.request.name)
     assume(not was.cpus <= cp.CpuSet.from_mask(state.ground.isolated) or state.pool)  # set aside again, not shared
+    assume(not was.cpus.mask & cpus_of_strangers(one.request for one in state.owners.values()))  # given to nobody again
     fractional = cp.resize(state, shared)
     if isinstance(fractional, cp.Refusal):  # kernel-isolated CPUs it gives back do not join the pool
         assert fractional.rule == "R5" and not state.pool

@@ -230,14 +230,23 @@ def test_what_cannot_be_mended_is_noted() -> None:
     assert cp.violations(plan.after) == ()
 
 
-def test_integer_containers_leave_the_cpus_of_strangers() -> None:
+def test_integer_containers_stay_where_strangers_run_too_but_get_no_cpus_of_theirs() -> None:
     runs = [
         seen(cp.ContainerRequest.integer("a", 2), "0,4"),
-        cp.Observed(request=cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet.parse("0"))),
+        seen(cp.ContainerRequest.integer("b", 2), "1"),
+        cp.Observed(request=cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet.parse("0,5"))),
     ]
     plan = cp.synchronize(EMPTY, runs)
-    assert str(plan.after["a"].cpus) == "1,4" and str(plan.after["u"].cpus) == "0"
-    assert [step.container_id for step in plan.steps] == ["a"]
+    assert [str(plan.after[key].cpus) for key in "abu"] == ["0,4", "1-2", "0,5"]
+    assert [step.container_id for step in plan.steps] == ["b"]
+    assert plan.notes == ("u: not managed, runs on exclusive CPUs 0",)
+
+
+def test_two_that_hold_the_same_cpu_beside_a_stranger_do_not_both_keep_it() -> None:
+    runs = [seen(cp.ContainerRequest.integer(key, 1), "0") for key in "ab"]
+    runs.append(cp.Observed(request=cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet([0]))))
+    plan = cp.synchronize(EMPTY, runs)
+    assert [str(plan.after[key].cpus) for key in "ab"] == ["0", "4"]
 
 
 def test_who_runs_on_the_pool_for_want_of_cpus_is_not_taken_for_its_owner() -> None:

@@ -43,12 +43,16 @@ def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
 def requests(draw: st.DrawFn, key: str, *, most: int = 6, host: cp.Topology | None = None) -> cp.ContainerRequest:
     """Any request; with `host` most pins are of CPUs that it has."""
     pod = draw(sampled_from(["p", "q"]))
-    kind = draw(sampled_from(["integer", "integer", "integer", "pinned", "shared"]))
+    kind = draw(sampled_from(["integer", "integer", "integer", "pinned", "shared", "unmanaged"]))
     if kind == "integer":
         count, wishes = draw(integers(1, most)), draw(sampled_from(WISHES))
         return cp.ContainerRequest.integer(key, count, pod=pod, name=key, wishes=wishes, forbid=draw(few_cpus))
+    there = range(15) if host is None else sorted(host.online)
+    if kind == "unmanaged":
+        cpus = cp.CpuSet(draw(st.sets(sampled_from(there), max_size=3)))
+        return cp.ContainerRequest.unmanaged(key, pod=pod, name=key, cpus=cpus)
     if kind == "pinned":
-        there = sorted(host.online) if host is not None and draw(integers(0, 3)) else range(15)
+        there = there if draw(integers(0, 3)) else range(15)
         pin = cp.CpuSet(draw(st.sets(sampled_from(there), max_size=3)))
         return cp.ContainerRequest.pinned(key, pin, exclusive=draw(booleans()), pod=pod, name=key)
     return cp.ContainerRequest.shared(key, pod=pod, name=key, forbid=draw(few_cpus))

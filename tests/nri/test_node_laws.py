@@ -2,6 +2,7 @@
 exclusive CPU, at no moment, and a plugin that starts anew finds all as it was."""
 
 import itertools
+from collections.abc import Collection, Iterable
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -55,8 +56,9 @@ class Nodes(RuleBasedStateMachine):
         if mems:
             self.told[key].linux.resources.cpu.mems = mems
 
-    def carry_out(self, changes: Changes, *, one_each: bool = True, arriving: str = "") -> None:
-        """`arriving`: who has no CPUs of its own yet, and gets them last."""
+    def carry_out(self, changes: Changes, *, one_each: bool = True, arriving: Iterable[str] = ()) -> None:
+        """`arriving`: who has no CPUs of its own yet, and gets them on the way."""
+        waiting = set(arriving)
         messages = updates(changes)
         if one_each:
             ids = [one.container_id for one in messages]
@@ -64,15 +66,20 @@ class Nodes(RuleBasedStateMachine):
         for one in messages:
             if one.container_id in self.told:
                 self.write(one.container_id, one.linux.resources.cpu.cpus, one.linux.resources.cpu.mems)
-                self.nobody_intrudes("" if one.container_id == arriving else arriving)
+                self.nobody_intrudes(waiting := waiting - {one.container_id})
 
-    def nobody_intrudes(self, arriving: str = "") -> None:
+    def nobody_intrudes(self, arriving: Collection[str] = ()) -> None:
         state = self.node.state
-        for key in self.told:
-            if key != arriving and key in state and state[key].exclusive and not state[key].degraded:
-                for other in self.told:
-                    if other not in (key, arriving) and other in state and state[other].kind is not cp.Kind.UNMANAGED:
+        there = [key for key in self.told if key in state and key not in arriving]
+        for key in there:
+            if state[key].exclusive and not state[key].degraded:
+                for other in there:
+                    if other != key and state[other].kind is not cp.Kind.UNMANAGED:
                         self.apart(key, other)
+
+    def owners(self) -> set[str]:
+        """Who has CPUs of its own."""
+        return {key for key, one in self.node.state.owners.items() if one.exclusive}
 
     def apart(self, key: str, other: str) -> None:
         state = self.node.state
@@ -145,7 +152,7 @@ class Nodes(RuleBasedStateMachine):
             self.told[key].linux.resources.cpu.cpus = cpus
         owned = self.node.state[key].exclusive
         self.commit(answer)
-        self.carry_out(answer.changes, arriving="" if owned else key)
+        self.carry_out(answer.changes, arriving=() if owned else (key,))
         if self.node.state[key].kind is not cp.Kind.UNMANAGED:
             assert answer.changes[-1][0] == key, "its own change is made last"
             assert self.told[key].linux.resources.cpu.cpus == str(self.node.state[key].cpus) or not before
@@ -192,10 +199,10 @@ class Nodes(RuleBasedStateMachine):
         if isinstance(plan, cp.Refusal):
             assert plan.container_id in self.node.state
             return
-        self.policy = policy
+        self.policy, owners = policy, self.owners()
         answer = self.node.carried(plan)
         self.commit(answer)
-        self.carry_out(answer.changes, one_each=False)
+        self.carry_out(answer.changes, one_each=False, arriving=self.owners() - owners)
 
     @rule(unseen=st.booleans())
     def restart(self, unseen: bool) -> None:

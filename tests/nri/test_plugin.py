@@ -295,6 +295,31 @@ async def test_who_starts_anew_finds_all_as_it_was_and_mends_what_came_meanwhile
 
 
 @asynchronous
+async def test_who_was_made_smaller_began_with_as_many_cpus_as_before_for_who_starts_anew() -> None:
+    async with placing() as at:
+        await integer(at, "db", 4)
+        await at.runtime.update("db", whole("x", "x", 1).linux.resources)
+        await at.runtime.restart()
+        await at.start_anew()
+        assert (at.cpus["db"], at.node.state["db"].baseline) == ("0", cp.CpuSet.parse("0-3"))
+
+
+@asynchronous
+async def test_who_is_left_alone_drives_nobody_away_who_runs() -> None:
+    async with placing() as at:
+        await integer(at, "db", 2)
+        await at.runtime.run(
+            a_pod("k", annotations={"cpuplace.dev/manage": "false"}), a_container("k", "k", cpus="1-3")
+        )
+        await at.runtime.restart()
+        await at.start_anew()
+        assert at.cpus == {"db": "0-1", "k": "1-3"}
+        assert any("default/k/k: not managed, runs on exclusive CPUs 1" in line for line in at.heard.lines)
+        await integer(at, "web", 2)
+        assert at.cpus["web"] == "4-5"
+
+
+@asynchronous
 async def test_a_pod_that_cannot_be_read_shares_the_pool_when_it_runs_already() -> None:
     async with placing() as at:
         at.runtime.lose(at.runtime.plugins[0], "killed")
