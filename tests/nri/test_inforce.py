@@ -1,5 +1,6 @@
 """The configuration of a whole plugin: read again, or handed over by the runtime."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -78,3 +79,10 @@ def test_a_configuration_from_the_runtime_that_is_not_good_is_refused_with_its_l
 
     live(life, config="profile: weka\nreserved: 0")
     assert "at line 2: reserved: 'reserved' is a field of the policy" in capsys.readouterr().err
+
+
+def test_before_there_is_a_runtime_nothing_is_reloaded(tmp_path: Path) -> None:
+    said = config(tmp_path)
+    process = Process(said, reread=lambda: said)
+    assert asyncio.run(process.reload()) == "nothing was changed: no runtime has been connected yet"
+    assert process.tally.counted("reloads", "refused") == 1

@@ -165,6 +165,49 @@ def test_a_plugin_that_the_runtime_starts_and_tells_nothing_asks_what_runs(tmp_p
     live(life, version="0.6.1")
 
 
+def test_a_runtime_that_tells_nothing_and_takes_no_other_connection_is_taken_for_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cpuplace_nri.errands.ASKED", 2)
+
+    async def life(rt: FakeRuntime) -> None:
+        with rt.connect(told=False) as its:
+            preinstalled = Preinstalled(Identity("cpuplace", "99"), os.dup(its.fileno()))
+        said = config(tmp_path)  # whose socket nobody listens at
+        process = Process(said, reread=lambda: said, preinstalled=preinstalled, host=lambda: HOST)
+        async with served(process):
+            await until(lambda: process.standing.introduced and not process.standing.missing())
+            await rt.run(a_pod("p"), a_container("web", "p", cpu=0.5))
+            assert rt.cpus["web"] == HOST.online
+
+    live(life, version="0.6.1")
+    assert "takes no other connection: taken for nothing" in capsys.readouterr().err
+
+
+def test_a_host_that_changes_is_read_again_and_one_that_cannot_be_read_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts: list[cp.Topology] = [HOST, HOST.with_online(HOST.online - cp.CpuSet([7]))]
+
+    def read() -> cp.Topology:
+        if not hosts:
+            raise cp.BadInput("gone", source="/sys")
+        return hosts.pop(0)
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt)
+        process = Process(said, reread=lambda: said, host=read)
+        async with served(process):
+            await rt.synchronized()
+            assert process.works is not None
+            for _ in range(2):
+                await process.works.host_changed()
+                assert process.works.node.state.topology.online == cp.CpuSet(range(7))
+
+    live(life)
+    assert "the host cannot be read" in capsys.readouterr().err
+
+
 class Unwritable:
     """Cgroups that have what they have, and take nothing."""
 
@@ -205,6 +248,21 @@ def test_a_socket_of_health_that_cannot_be_had_ends_nothing(tmp_path: Path, caps
 
     live(life)
     assert "health checks and metrics cannot be served" in capsys.readouterr().err
+
+
+def test_an_admin_socket_that_cannot_be_had_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "admin.sock").mkdir()
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt)
+        process = Process(said, reread=lambda: said, host=lambda: HOST)
+        async with served(process):
+            await rt.synchronized()
+            await until(lambda: process.log.opened)
+            await rt.run(a_pod("p"), a_container("web", "p", cpu=0.5))
+
+    live(life)
+    assert "the admin socket cannot be served" in capsys.readouterr().err
 
 
 def test_before_it_is_told_what_runs_nobody_is_placed(tmp_path: Path) -> None:
