@@ -26,7 +26,9 @@ class Asker:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._socket, theirs = socket.socketpair()
-        environment = {**os.environ, "NRI_PLUGIN_SOCKET": str(theirs.fileno())}
+        # What is installed has its bytecode beside it; where that is not to be written every start would compile.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["NRI_PLUGIN_SOCKET"] = str(theirs.fileno())
         environment |= {"NRI_PLUGIN_NAME": "cpuplace", "NRI_PLUGIN_IDX": "99"}
         began = time.perf_counter()
         self.process = subprocess.Popen(

@@ -27,7 +27,7 @@ WHOLE = re.compile(
     r"|cpuplace_linux\.(read_host|capture|policyfile|valuefile|affinity|allowance|hostfiles|interrupts|irq_steering|memory_policy)"
     r"|cpuplace_linux\.(role_activity|role_runner|splitting|thread_layout)"
     r"|cpuplace_cgroup\.(backend|group|outcome|failure|drift|host_check|managing|statedir)|cpuplace_k8s\.(manifests|files)"
-    r"|cpuplace_nri\.(config|configfile|checkconfig|kubeletconfig|asking)"
+    r"|cpuplace_nri\.(config|configfile|configtext|checkconfig|kubeletconfig|asking)"
 )
 """Modules whose every public name is of use to authors of tools, not only what `cpuplace` exports."""
 _POLICY = (

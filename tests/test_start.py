@@ -1,22 +1,28 @@
 """The script of a plain install: one line, not a traceback."""
 
+import subprocess
 import sys
 
 import pytest
 
-from cpuplace_cli.__main__ import main
+START = "import sys; sys.modules[sys.argv[1]] = None; from cpuplace_cli.main import main; sys.exit(main(sys.argv[2:]))"
 
 
-def test_a_plain_install_says_what_the_command_needs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "cyclopts", None)
-    monkeypatch.delitem(sys.modules, "cpuplace_cli.main", raising=False)
-    assert main() == 2
-    assert capsys.readouterr().err == "cpuplace: error: the command needs cyclopts: pip install 'cpuplace[cli]'\n"
+def without(*words: str) -> tuple[int, str]:
+    """How a command ends, and what it says, where the first word cannot be imported."""
+    done = subprocess.run([sys.executable, "-c", START, *words], capture_output=True, text=True)
+    return done.returncode, done.stderr
 
 
-def test_a_bug_stays_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cpuplace_cli.main", None)
-    with pytest.raises(ModuleNotFoundError):
-        main()
+@pytest.mark.parametrize(("missing", "words", "extra"), [("cyclopts", "--help", "cli"), ("google", "nri run", "nri")])
+def test_a_plain_install_says_what_the_command_needs(missing: str, words: str, extra: str) -> None:
+    code, said = without(missing, *words.split())
+    assert code == 2
+    assert said.startswith(f"cpuplace: error: the command needs {missing}")
+    assert said.endswith(f": pip install 'cpuplace[{extra}]'\n") and said.count("\n") == 1
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug() -> None:
+    code, said = without("cpuplace_nri.main", "nri", "run")
+    assert code == 70
+    assert said.startswith("cpuplace: error: a bug in cpuplace: ModuleNotFoundError: ") and said.count("\n") == 1

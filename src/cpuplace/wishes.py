@@ -6,13 +6,15 @@ it; of two soft ones the container's wins.
 """
 
 import re
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import field, frozen
 
 from cpuplace.errors import BadInput
 from cpuplace.idset import NodeSet
-from cpuplace.topology import CoreKind
+
+if TYPE_CHECKING:  # policies are read before a host is, by a plugin that has no time to lose
+    from cpuplace.hardware import CoreKind
 
 CoresWish = Literal["prefer-full", "any", "require-full", "isolate"]
 L3Wish = Literal["prefer", "ignore", "require-one"]
@@ -128,8 +130,8 @@ class ResolvedWishes:
     one_package: bool = False
     devices_soft: tuple[str, ...] = ()
     devices_hard: tuple[str, ...] = ()
-    kind_soft: CoreKind | None = None
-    kind_hard: CoreKind | None = None
+    kind_soft: "CoreKind | None" = None
+    kind_hard: "CoreKind | None" = None
     isolated: IsolatedWish = "avoid"
     move: MoveWish = "allow"
     unmeetable: str = field(default="")

@@ -2,23 +2,29 @@
 
 Exit codes: 0 all done, 1 something was refused, wrong or different, 2 bad input or bad usage; 130 after Ctrl-C, 141
 when the reader of a pipe went away, 70 for a bug of ours. A command is one module with an App (see `command.py`),
-registered in one line of `COMMANDS`; it is imported when it is used, so that `--help` stays quick.
+registered in one line of `COMMANDS`; it is imported when it is used, so that `--help` stays quick. Containers wait for
+`nri run`, so that starts without the command's libraries where its arguments are plain.
 """
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
-
-from cyclopts import App, CycloptsError
+from typing import TYPE_CHECKING, Any, Final
 
 from cpuplace_cli.printable import printable
+
+if TYPE_CHECKING:
+    from cyclopts import App
 
 REFUSED: Final = 1
 BAD_INPUT: Final = 2
 BUG: Final = 70
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
+
+EXTRAS: Final = {"cyclopts": "cli", "rich": "cli", "yaml": "cli", "google": "nri"}
+"""Packages that a plain install lacks, and the extra that brings them."""
+PLUGIN: Final = ("nri", "run")
 
 COMMANDS: Final = (
     ("plan", "cpuplace_cli.plan_cmd:app", "Place the pods of Kubernetes manifests on a host: table, map, reasons."),
@@ -63,8 +69,10 @@ def _version() -> str:
     return version("cpuplace")
 
 
-def build_app() -> App:
+def build_app() -> "App":
     """The command line as cyclopts knows it; nothing of a command is imported yet."""
+    from cyclopts import App
+
     app = App(
         name="cpuplace",
         help=_HELP,
@@ -95,21 +103,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        result = build_app()(list(arguments))
+        result = _called(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
-    except CycloptsError as error:
-        return fail(str(error), BAD_INPUT)
     except Exception as error:
         return _failed(error)
     return result if isinstance(result, int) else 0
 
 
+def _called(arguments: Sequence[str]) -> Any:
+    """What the command returns."""
+    if tuple(arguments[:2]) == PLUGIN:
+        from cpuplace_nri.arguments import plain
+
+        asked = plain(arguments[2:])
+        if asked is not None:
+            from cpuplace_nri.main import run_plugin
+
+            return run_plugin(asked)
+    return build_app()(list(arguments))
+
+
 def _failed(error: Exception) -> int:
-    """Bad input or a bug; the core is imported only now, so that `--help` does not wait for it."""
+    """Bad usage, bad input or a bug; the core is imported only now, so that `--help` does not wait for it."""
     from cpuplace.errors import BadInput, BrokenInvariant, CpuplaceError, StalePlan
 
+    if _is_usage(error):
+        return fail(str(error), BAD_INPUT)
+    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
+        return fail(f"the command needs {error.name}: pip install 'cpuplace[{extra}]'", BAD_INPUT)
     if isinstance(error, BadInput):
         return fail(str(error), BAD_INPUT)
     if isinstance(error, CpuplaceError) and not isinstance(error, BrokenInvariant | StalePlan):
@@ -119,6 +142,12 @@ def _failed(error: Exception) -> int:
     if os.environ.get("CPUPLACE_TRACEBACK"):
         raise error
     return fail(f"a bug in cpuplace: {type(error).__name__}: {error} (CPUPLACE_TRACEBACK=1 shows where)", BUG)
+
+
+def _is_usage(error: Exception) -> bool:
+    """Whether cyclopts raised it, which then is loaded."""
+    cyclopts = sys.modules.get("cyclopts")
+    return cyclopts is not None and isinstance(error, cyclopts.CycloptsError)
 
 
 def fail(message: str, code: int) -> int:

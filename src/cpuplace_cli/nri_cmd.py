@@ -54,9 +54,10 @@ def run(
     SIGHUP reads the configuration again, SIGTERM and Ctrl-C end it; containers keep their CPUs. What the command line
     says wins over the file.
     """
+    from cpuplace_nri.arguments import Arguments
     from cpuplace_nri.main import run_plugin
 
-    return run_plugin(config, socket=socket, name=name, index=index)
+    return run_plugin(Arguments(config=config, socket=socket, name=name, index=index))
 
 
 @app.command(name="check-config")
@@ -82,7 +83,7 @@ def check_config(
 
     config, done = checked(file, kubelet_config, host)
     if output == "json":
-        from cpuplace_nri.configfile import render
+        from cpuplace_nri.configtext import render
 
         emit_json(done.to_dict() | {"config": render(config)})
     else:
@@ -95,7 +96,7 @@ def schema() -> int:
     """Print the JSON Schema of a configuration file."""
     import json
 
-    from cpuplace_nri.configfile import schema
+    from cpuplace_nri.configtext import schema
 
     emit(json.dumps(schema(), indent=2) + "\n")
     return 0

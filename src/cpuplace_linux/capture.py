@@ -1,10 +1,7 @@
 """Writes the few files that `read_host` needs into a tar.gz: the host's shape, and nothing that names the host."""
 
-import gzip
-import io
 import os
 import re
-import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -57,6 +54,8 @@ def capture(
     Kept are the files and links that `read_host` reads: no serial numbers, MAC addresses, UUIDs or host name.
     Raises BadInput when there is no host at `path_in`, or when `out_path` exists and `overwrite` is False.
     """
+    from cpuplace_linux.tarball import packed
+
     recorder = Recorder(open_tree(path_in))
     sysfs.read(recorder)
     files = nameless(recorder.files)
@@ -83,29 +82,3 @@ def nameless(files: Mapping[str, str | Link]) -> dict[str, str | Link]:
         return _UUID.sub(lambda match: number[match[0]], text)
 
     return {hide(path): Link(hide(text)) if isinstance(text, Link) else text for path, text in files.items()}
-
-
-def packed(files: Mapping[str, str | Link]) -> bytes:
-    """A tar.gz of these files whose bytes depend on nothing else: sorted, no times, no owners."""
-    out = io.BytesIO()
-    with (
-        gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for path, content in sorted(files.items()):
-            member, data = _member(path, content)
-            tar.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def _member(path: str, content: str | Link) -> tuple[tarfile.TarInfo, bytes]:
-    member = tarfile.TarInfo(path.rstrip("/"))
-    if isinstance(content, Link):
-        member.type, member.linkname = tarfile.SYMTYPE, content
-        return member, b""
-    if path.endswith("/"):
-        member.type, member.mode = tarfile.DIRTYPE, 0o755
-        return member, b""
-    data = content.encode("utf-8", "replace")
-    member.size = len(data)
-    return member, data

@@ -8,7 +8,6 @@ from cpuplace.formats import sysfs
 from cpuplace.formats.tree import MappingTree, Tree
 from cpuplace.topology import Topology
 from cpuplace_linux.folder import FolderTree
-from cpuplace_linux.tarball import read_tar
 
 
 def read_host(path: str | os.PathLike[str] = "/", *, name: str = "") -> Topology:
@@ -34,6 +33,8 @@ def open_tree(path: str | os.PathLike[str]) -> Tree:
         if place.is_dir():
             return FolderTree(place)
         if place.is_file():
+            from cpuplace_linux.tarball import read_tar
+
             return MappingTree(read_tar(place))
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}", source=str(place)) from None

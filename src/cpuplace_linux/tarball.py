@@ -1,10 +1,13 @@
-"""A captured tar file as a mapping of its small files; nothing is written to disk, sizes are bounded."""
+"""A captured tar file as a mapping of its small files, and back; nothing is written to disk, sizes are bounded.
+
+Imported when there is one: the libraries of archives take longer to load than a small host takes to read.
+"""
 
 import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -82,3 +85,29 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, source: str) -> byte
     if file is None:
         raise BadInput("neither a file, a folder nor a symbolic link", source=source)
     return file.read()
+
+
+def packed(files: Mapping[str, str | Link]) -> bytes:
+    """A tar.gz of these files whose bytes depend on nothing else: sorted, no times, no owners."""
+    out = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path, content in sorted(files.items()):
+            member, data = _member(path, content)
+            tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _member(path: str, content: str | Link) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo(path.rstrip("/"))
+    if isinstance(content, Link):
+        member.type, member.linkname = tarfile.SYMTYPE, content
+        return member, b""
+    if path.endswith("/"):
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        return member, b""
+    data = content.encode("utf-8", "replace")
+    member.size = len(data)
+    return member, data

@@ -1,8 +1,6 @@
 """A file of names and values (YAML, TOML or JSON) as plain values that know on which line they stand."""
 
-import json
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -78,7 +76,7 @@ _Lines = Callable[[str], int | None]
 
 
 def _read_yaml(text: str, source: str) -> tuple[Any, _Lines]:
-    # PyYAML costs a start some hundredths of a second, and who reads TOML has no use for it.
+    # Each of the three costs a start some hundredths of a second, and who reads one has no use for the others.
     from cpuplace_linux.yamltext import line_at, plain_value, read_documents
 
     documents = read_documents(text, source=source)
@@ -93,6 +91,8 @@ _TOML_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of documen
 
 
 def _read_toml(text: str, source: str) -> tuple[Any, _Lines]:
+    import tomllib
+
     try:
         return tomllib.loads(text), lambda field: _line_of_key(text, field, "=")
     except (ValueError, RecursionError) as error:
@@ -103,6 +103,8 @@ def _read_toml(text: str, source: str) -> tuple[Any, _Lines]:
 
 
 def _read_json(text: str, source: str) -> tuple[Any, _Lines]:
+    import json
+
     try:
         return json.loads(text, object_pairs_hook=_once) if text.strip() else None, lambda field: _line_of_key(
             text, field, ":"

@@ -11,7 +11,7 @@ from cpuplace.formats import state as state_format
 from cpuplace.formats.state_container import request_dict
 from cpuplace_nri import recording
 from cpuplace_nri.config import Config
-from cpuplace_nri.configfile import render
+from cpuplace_nri.configtext import render
 from cpuplace_nri.metrics import fragmentation, largest_free_node
 from cpuplace_nri.telling import rule_of
 from cpuplace_nri.watching import Noted, Watch

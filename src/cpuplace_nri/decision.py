@@ -1,9 +1,12 @@
 """Decision: what became of one request of the runtime; logs, metrics and recordings hang on it."""
 
+from typing import TYPE_CHECKING
+
 from attrs import frozen
 
-from cpuplace import CpuSet, NodeSet, Refusal
-from cpuplace.events import Event
+if TYPE_CHECKING:  # logs and numbers are there before anything is decided, and need not wait for these
+    from cpuplace import CpuSet, NodeSet, Refusal
+    from cpuplace.events import Event
 
 
 @frozen(slots=True, kw_only=True)
@@ -19,11 +22,11 @@ class Decision:
     kind: str
     container_id: str = ""
     name: str = ""
-    cpus: CpuSet | None = None
-    mems: NodeSet | None = None
+    cpus: "CpuSet | None" = None
+    mems: "NodeSet | None" = None
     rule: str = ""
     reason: str = ""
     moves: tuple[str, ...] = ()
-    refusal: Refusal | None = None
+    refusal: "Refusal | None" = None
     seconds: float = 0.0
-    event: Event | None = None
+    event: "Event | None" = None

@@ -19,9 +19,10 @@ from cpuplace.idset import CpuSet
 from cpuplace.topology import Topology
 from cpuplace_linux import capture as captured_by
 from cpuplace_linux import read_host
-from cpuplace_linux.capture import Recorder, packed
+from cpuplace_linux.capture import Recorder
 from cpuplace_linux.folder import MAX_FILE, FolderTree
 from cpuplace_linux.read_host import open_tree
+from cpuplace_linux.tarball import packed
 
 CPU = "sys/devices/system/cpu"
 NIC = Device(name="eth0", kind="nic", pci="0000:01:00.0", node=1, local_cpus=CpuSet([1]), queues=2)

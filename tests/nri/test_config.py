@@ -13,7 +13,8 @@ from cpuplace import BadInput, CpuSet, Policy, Wishes
 from cpuplace.formats import policy as policy_format
 from cpuplace_linux.valuefile import Language
 from cpuplace_nri.config import FIELDS, Config, address, nri_policy
-from cpuplace_nri.configfile import parse_config, read_config, render, schema
+from cpuplace_nri.configfile import read_config
+from cpuplace_nri.configtext import parse_config, render, schema
 
 PATHS = st.sampled_from(["/run/a.sock", "/x/y z", "/var/run/nri/nri.sock"])
 

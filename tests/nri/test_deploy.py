@@ -18,7 +18,7 @@ from cpuplace_nri import config as config_module
 from cpuplace_nri import configfile, notifying
 from cpuplace_nri.checkconfig import check
 from cpuplace_nri.config import Config, address
-from cpuplace_nri.configfile import parse_config, schema
+from cpuplace_nri.configtext import parse_config, schema
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
