@@ -1,8 +1,8 @@
 """Ordering: the steps from one state to another, so that every prefix is safe (SPEC section 4).
 
-Release, narrow shared containers, change places (`transit`), grant, widen. Safe means: no CPU belongs to two owners, no
-shared container runs on an exclusive CPU that has been granted, nobody has an empty set, nobody fewer CPUs than both
-before and after.
+Release, narrow shared containers, change places (`transit`), grant, widen; who is not managed (K0) has no step. Safe
+means: no CPU belongs to two owners, no shared container runs on an exclusive CPU that has been granted, nobody has an
+empty set, nobody fewer CPUs than both before and after.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,8 @@ from itertools import chain, pairwise, repeat
 from typing import Final, NamedTuple
 
 from cpuplace.idset import CpuSet
-from cpuplace.state import Held, HostState
+from cpuplace.request import Kind
+from cpuplace.state import Assignment, Held, HostState
 from cpuplace.step import Op, Step, changed
 from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, travel
 from cpuplace.transitions import unwidened
@@ -156,28 +157,33 @@ def _road(
 
 
 def _movers(before: HostState, after: HostState) -> dict[str, Mover]:
-    """Owners that stay and hold something else afterwards."""
+    """Owners that stay and hold something else afterwards; who is not managed has no steps."""
     if before.owners is after.owners:
         return {}
     old = before.owners
     return {
         key: Mover(old[key], one)
         for key, one in after.owners.items()
-        if key in old and old[key] is not one and (old[key].held, old[key].withheld) != (one.held, one.withheld)
+        if key in old and old[key] is not one and _differs(old[key], one)
     }
+
+
+def _differs(was: Assignment, will: Assignment) -> bool:
+    return (was.held, was.withheld) != (will.held, will.withheld) and will.kind is not Kind.UNMANAGED
 
 
 def _released(before: HostState, after: HostState) -> Iterator[Step]:
     gone = (*_missing(before.owners, after.owners), *_missing(before.shared, after.shared))
-    return (Step(Op.RELEASE, key, before[key].held, None) for key in gone if key not in after)
+    left = (before[key] for key in gone if key not in after)
+    return (Step(Op.RELEASE, one.container_id, one.held, None) for one in left if one.kind is not Kind.UNMANAGED)
 
 
 def _came(before: HostState, after: HostState) -> Iterator[Step]:
     """The new ones, and those that changed from shared to integer, or back."""
     for key in (*_missing(after.owners, before.owners), *_missing(after.shared, before.shared)):
-        was, will = before[key].held if key in before else None, after[key].held
-        if was != will:  # the last CPU of the pool can become its own
-            yield Step(Op.GRANT if was is None else Op.MOVE, key, was, will)
+        was, one = before[key].held if key in before else None, after[key]
+        if was != one.held and one.kind is not Kind.UNMANAGED:  # the last CPU of the pool can become its own
+            yield Step(Op.GRANT if was is None else Op.MOVE, key, was, one.held)
 
 
 def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:

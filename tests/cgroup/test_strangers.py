@@ -37,7 +37,7 @@ observations = st.dictionaries(st.sampled_from("uvw"), lists, max_size=3).map(
 )
 
 
-@given(states(), observations, observations)
+@given(states(strangers=False), observations, observations)
 def test_the_state_knows_exactly_the_strangers_with_cpus_of_their_own(
     state: cp.HostState, before: Observation, now: Observation
 ) -> None:

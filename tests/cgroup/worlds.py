@@ -46,13 +46,13 @@ def backend(kernel: FakeKernel) -> CgroupBackend:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    state = draw(states())
+    state = draw(states(strangers=False))  # which have groups that others made
     asked = {key: one.request for key, one in state.assignments.items()}
     kind = draw(sampled_from(["place", "place", "release", "resize", "synchronize"]))
     key = draw(sampled_from([*asked, "new"]))
     answer: cp.Plan | cp.Refusal = cp.release(state, key)
     if kind == "place":
-        request = draw(requests("new", host=state.topology))
+        request = draw(requests("new", host=state.topology, strangers=False))
         asked["new"] = request
         answer = cp.place(state, request)
     elif kind == "resize":
@@ -61,7 +61,8 @@ def worlds(draw: st.DrawFn) -> World:
         answer = cp.resize(state, request)
         asked[key] = request
     elif kind == "synchronize":  # containers that we never gave anything
-        new = [cp.Observed(request=draw(requests(f"new{n}", host=state.topology))) for n in range(draw(integers(0, 2)))]
+        wanted = [requests(f"new{n}", host=state.topology, strangers=False) for n in range(draw(integers(0, 2)))]
+        new = [cp.Observed(request=draw(one)) for one in wanted]
         there = [cp.Observed(request=one.request, cpus=one.cpus, mems=one.mems) for one in state.assignments.values()]
         asked |= {one.request.container_id: one.request for one in new}
         born = tuple(one.request.container_id for one in new)

@@ -115,10 +115,10 @@ def test_what_never_refuses_takes_two_steps_where_it_must_and_says_so() -> None:
     plan = cp.change_topology(state, less, one_step_per_container=True)
     assert said(plan.steps) == ["narrow s 5", "move a 3-4"] and plan.notes == ()
     assert said(cp.change_topology(state, less).steps) == ["narrow s 5", "move a 3-4", "widen s 1,5"]
-    runs = {integer("a", 1): "0-1,3", shared("s"): "0"}
+    runs = {integer("a", 2, forbid=cp.CpuSet([3])): "0,3", shared("s"): "1"}
     seen = [cp.Observed(request=request, cpus=cp.CpuSet.parse(cpus)) for request, cpus in runs.items()]
     plan = cp.synchronize(cp.HostState.empty(ROW), seen, one_step_per_container=True)
-    assert said(plan.steps) == ["move s 2", "narrow a 0", "widen s 1-3"]
+    assert said(plan.steps) == ["move s 2", "move a 0-1", "widen s 2-3"]
     assert plan.notes == ("s: needs 2 steps, no order with one step per container is safe",)
     freed = cp.release(state, "a", one_step_per_container=True)
     assert said(freed.steps) == ["release a -", "widen s 0-1,3-5"] and freed.notes == ()

@@ -13,7 +13,8 @@ View = dict[str, cp.Held]
 
 
 def view_of(state: cp.HostState) -> View:
-    return {key: one.held for key, one in state.assignments.items()}
+    """Who holds what, of those that plans are about."""
+    return {key: one.held for key, one in state.assignments.items() if one.kind is not cp.Kind.UNMANAGED}
 
 
 def carried_out(view: View, step: cp.Step) -> View:
@@ -39,10 +40,10 @@ def check_safe(view: View, before: cp.HostState, after: cp.HostState, *, dip: bo
     for (one, a), (two, b) in combinations(owned.items(), 2):
         assert not a & b or {kinds[one], kinds[two]} == {cp.Kind.PINNED}, (one, two)
     for key, held in view.items():
-        assert held.cpus or kinds[key] is cp.Kind.UNMANAGED
+        assert held.cpus
         if kinds[key] is cp.Kind.SHARED:
             assert all(held.cpus.isdisjoint(cpus) for cpus in owned.values()), key
-        if key in counts and kinds[key] is not cp.Kind.UNMANAGED:
+        if key in counts:
             least, most = sorted((counts[key], len(before[key].cpus)))
             assert (1 if dip else least) <= len(held.cpus) <= most
 

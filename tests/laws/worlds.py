@@ -40,10 +40,13 @@ def policies(draw: st.DrawFn, host: cp.Topology) -> cp.Policy:
 
 
 @st.composite
-def requests(draw: st.DrawFn, key: str, *, most: int = 6, host: cp.Topology | None = None) -> cp.ContainerRequest:
-    """Any request; with `host` most pins are of CPUs that it has."""
+def requests(
+    draw: st.DrawFn, key: str, *, most: int = 6, host: cp.Topology | None = None, strangers: bool = True
+) -> cp.ContainerRequest:
+    """Any request, of `strangers` too; with `host` most pins are of CPUs that it has."""
     pod = draw(sampled_from(["p", "q"]))
-    kind = draw(sampled_from(["integer", "integer", "integer", "pinned", "shared", "unmanaged"]))
+    kinds = ["integer", "integer", "integer", "pinned", "shared"]
+    kind = draw(sampled_from([*kinds, "unmanaged"] if strangers else kinds))
     if kind == "integer":
         count, wishes = draw(integers(1, most)), draw(sampled_from(WISHES))
         return cp.ContainerRequest.integer(key, count, pod=pod, name=key, wishes=wishes, forbid=draw(few_cpus))
@@ -59,12 +62,12 @@ def requests(draw: st.DrawFn, key: str, *, most: int = 6, host: cp.Topology | No
 
 
 @st.composite
-def states(draw: st.DrawFn, *, most: int = 5) -> cp.HostState:
+def states(draw: st.DrawFn, *, most: int = 5, strangers: bool = True) -> cp.HostState:
     """A host with up to `most` containers on it, some of which have gone again."""
     host = draw(hosts())
     state = cp.HostState.empty(host, draw(policies(host)))
     for number in range(draw(integers(0, most))):
-        answer = cp.place(state, draw(requests(f"c{number}", most=4, host=host)))
+        answer = cp.place(state, draw(requests(f"c{number}", most=4, host=host, strangers=strangers)))
         if isinstance(answer, cp.Plan):
             state = cp.apply(state, answer)
     for key in [key for key in state.assignments if draw(integers(0, 3)) == 0]:

@@ -56,6 +56,7 @@ class Running:
 
     def _finish(self, plan: cp.Plan, asked: Mapping[str, cp.ContainerRequest]) -> None:
         """What was to be left alone is what it is; a request without a step is answered too."""
+        self._strangers_come_and_go(plan)
         self.requests |= {key: request for key, request in asked.items() if key in self.held}
         assert set(self.held) == set(plan.after.assignments)
         for key, one in plan.after.assignments.items():
@@ -63,6 +64,14 @@ class Running:
             if one.mems is not None:
                 assert self.held[key].mems == one.mems, key
             self.held[key] = one.held
+
+    def _strangers_come_and_go(self, plan: cp.Plan) -> None:
+        """No step says so (K0)."""
+        was, will = _strangers(plan.before), _strangers(plan.after)
+        for key in was.keys() - plan.after.assignments.keys():
+            del self.held[key], self.requests[key]
+        for key in will.keys() - self.held.keys():
+            self.held[key], self.requests[key] = will[key].held, will[key].request
 
     def observed(self, baselines: Mapping[str, cp.CpuSet]) -> list[cp.Observed]:
         """What a runtime would tell, with the baselines that somebody kept."""
@@ -92,6 +101,10 @@ def _as_before(held: cp.Held, plan: cp.Plan, key: str) -> cp.Held:
     """What a container held before, in the words of the first step that changes it."""
     first = next((step.before for step in plan.steps if step.container_id == key), None)
     return held if first is None else first
+
+
+def _strangers(state: cp.HostState) -> dict[str, cp.Assignment]:
+    return {key: one for key, one in state.owners.items() if one.kind is cp.Kind.UNMANAGED}
 
 
 def _kinds(plan: cp.Plan) -> Mapping[str, tuple[cp.Kind, ...]]:
