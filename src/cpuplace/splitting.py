@@ -1,27 +1,38 @@
-"""split_cpus: some CPUs divided among workers that are all alike, along cores, L3 groups and NUMA nodes.
+"""split_cpus: some CPUs divided among workers that are all alike, along cores, L3 groups, NUMA nodes and packages.
 
 The sizes come first, the places second. While there is a core for every worker, workers get whole cores; else single
-CPUs. The heaviest part goes to the worker that has least, so that workers differ by one part at most. Then each
-worker takes its parts inside one group, the closest ones first: an L3 group of a node, a node, a package, the host.
+CPUs. The heaviest part goes to the worker that has least, so that workers differ by one part at most.
+
+Then there are two ways, and the one that spreads fewer workers over packages and nodes, then over L3 groups, is taken.
+Downwards: each package takes as many workers as it can hold, in the mixture in which they wait, divides them in the
+same way among its nodes, and these among their L3 groups; who does not fit into one place gets what its places leave
+over. This makes equal places equally full. Upwards: the L3 groups take what they can hold, then nodes, then packages.
+This is better at times where places are odd. Both are greedy: the fewest is not promised, that would be bin packing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapreplace
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Final
 
 from attrs import frozen
 
 from cpuplace.errors import BadInput
 from cpuplace.hardware import Cpu
-from cpuplace.idset import NO_CPUS, CpuSet
+from cpuplace.idset import CpuSet
 from cpuplace.topology import Topology
 
 _SOURCE: Final = "split"
 
 
 def split_cpus(host: Topology, cpus: CpuSet, workers: int, *, share: bool = False) -> tuple[CpuSet, ...]:
-    """One set for each worker, disjoint, together all of `cpus`; O(workers x groups). Neighbours are near.
+    """One set for each worker, disjoint, together all of `cpus`. Neighbours are near.
+
+    Sizes differ by one core at most (by one CPU with more workers than cores). Few workers reach over packages, nodes
+    or L3 groups: none where these are all alike and each has a whole number of workers. O(CPUs log CPUs) for cores of
+    one size.
 
     With more workers than CPUs, `share=True` gives each worker one CPU, several workers the same. Raises BadInput
     for that without `share`, for no workers or no CPUs, and for CPUs that are not online.
@@ -33,15 +44,15 @@ def split_cpus(host: Topology, cpus: CpuSet, workers: int, *, share: bool = Fals
     ['0,8', '1']
     """
     _check(host, cpus, workers, share)
-    found = sorted((host.cpu(cpu) for cpu in cpus), key=_order)
-    if workers > len(found):
-        return tuple(found[place * len(found) // workers].cpus for place in range(workers))
-    cores = {_core(cpu): NO_CPUS for cpu in found}
-    for cpu in found:
-        cores[_core(cpu)] |= cpu.cpus
-    whole = workers <= len(cores)
-    parts = [_Part(host.cpu(some.min), some) for some in cores.values()] if whole else [_Part(c, c.cpus) for c in found]
-    return _Division(parts, _shares(parts, workers)).carried_out(_LEVELS if whole else (_core, *_LEVELS))
+    single = _single_cpus([host.cpu(cpu) for cpu in cpus])
+    if workers > len(single):
+        return tuple(single[place * len(single) // workers].cpus for place in range(workers))
+    cores = _whole_cores(single)
+    parts, levels = (cores, _CORE) if workers <= len(cores) else (single, _CORE + 1)
+    shares = _shares(parts, workers)
+    downwards, _ = _divided(parts, shares, range(levels))
+    given = min(downwards, _upwards(parts, shares, levels), key=lambda way: _spread(way, levels))
+    return tuple(CpuSet.from_mask(sum(part.cpus.mask for part in taken)) for taken in sorted(given, key=_first))
 
 
 def _check(host: Topology, cpus: CpuSet, workers: int, share: bool) -> None:
@@ -60,50 +71,54 @@ def _check(host: Topology, cpus: CpuSet, workers: int, share: bool) -> None:
         )
 
 
+_Place = tuple[int, ...]
+"""Where a part is: the ids of places around it, each inside the one before, then its core and its CPU."""
+_CORE: Final = 3
+"""Where a place tells the core; before it are package and node, the larger first, and L3 group."""
+
+
 @frozen(slots=True)
 class _Part:
-    """What is given whole to one worker: what the set has of a core, or a single CPU of it; `cpu` says where it is."""
+    """What is given whole to one worker: what the set has of a core, or a single CPU of it."""
 
-    cpu: Cpu
+    place: _Place
     cpus: CpuSet
 
 
-Share = tuple[tuple[int, int], ...]
+_place = attrgetter("place")
+
+
+def _first(parts: Sequence[_Part]) -> _Place:
+    return parts[0].place
+
+
+def _single_cpus(cpus: Iterable[Cpu]) -> list[_Part]:
+    """A part for each CPU, near ones side by side. A node may span packages; those are the smaller places then.
+
+    CPUs without L3 on a host that has some stay apart from those that have one.
+    """
+    nodes, packages = {cpu.node for cpu in cpus}, {cpu.package for cpu in cpus}
+    found = []
+    for cpu in cpus:
+        package, l3 = (-1 if label is None else label for label in (cpu.package, cpu.l3))
+        larger = (cpu.node, package) if len(nodes) <= len(packages) else (package, cpu.node)
+        found.append(_Part((*larger, l3, cpu.core, cpu.id), cpu.cpus))
+    return sorted(found, key=_place)
+
+
+def _whole_cores(single: Iterable[_Part]) -> list[_Part]:
+    """A part for what there is of each core, where its first CPU is: nobody says that siblings share a node."""
+    cores: dict[int, list[_Part]] = {}
+    for part in single:
+        cores.setdefault(part.place[_CORE], []).append(part)
+    return [_Part(some[0].place, CpuSet.from_mask(sum(part.cpus.mask for part in some))) for some in cores.values()]
+
+
+_Share = tuple[tuple[int, int], ...]
 """How many parts of each size a worker gets: (CPUs of a part, parts), largest first."""
 
-_Level = Callable[[Cpu], Hashable]
 
-
-def _core(cpu: Cpu) -> Hashable:
-    return cpu.core
-
-
-def _l3_of_node(cpu: Cpu) -> Hashable:
-    """CPUs without L3 on a host that has some stay apart from those that have one."""
-    return cpu.node, cpu.l3
-
-
-def _node(cpu: Cpu) -> Hashable:
-    return cpu.node
-
-
-def _package(cpu: Cpu) -> Hashable:
-    return cpu.package
-
-
-def _host(_cpu: Cpu) -> Hashable:
-    return None
-
-
-_LEVELS: Final[tuple[_Level, ...]] = (_l3_of_node, _node, _package, _host)
-
-
-def _order(cpu: Cpu) -> tuple[int, ...]:
-    """CPUs in the order in which they are near: node, L3 group, core."""
-    return cpu.node, -1 if cpu.l3 is None else cpu.l3, cpu.core, cpu.id
-
-
-def _shares(parts: Sequence[_Part], workers: int) -> Counter[Share]:
+def _shares(parts: Sequence[_Part], workers: int) -> Counter[_Share]:
     """How many workers get what: the heaviest part to whoever has least, so that they differ by one part at most."""
     loads: list[tuple[int, int]] = [(0, worker) for worker in range(workers)]  # a heap
     given: list[Counter[int]] = [Counter() for _ in range(workers)]
@@ -114,34 +129,63 @@ def _shares(parts: Sequence[_Part], workers: int) -> Counter[Share]:
     return Counter(tuple(sorted(one.items(), reverse=True)) for one in given)
 
 
-class _Division:
-    """Parts that are left, workers that wait, and what has been given."""
+_Given = list[list[_Part]]
+"""What each of some workers gets, in order."""
 
-    def __init__(self, parts: Sequence[_Part], shares: Counter[Share]) -> None:
-        self._left = list(parts)
-        self._waiting = shares
-        self._given: list[list[_Part]] = []
 
-    def carried_out(self, levels: Sequence[_Level]) -> tuple[CpuSet, ...]:
-        """The sets of all workers, in the order of their first parts; the last level is one group that holds all."""
-        for level in levels:
-            groups: dict[Hashable, list[_Part]] = {}
-            for part in self._left:
-                groups.setdefault(level(part.cpu), []).append(part)
-            self._left = [part for group in groups.values() for part in self._filled(group)]
-        given = sorted(self._given, key=lambda taken: _order(taken[0].cpu))
-        return tuple(CpuSet.from_mask(sum(part.cpus.mask for part in taken)) for taken in given)
+def _divided(parts: Sequence[_Part], waiting: Counter[_Share], levels: Sequence[int]) -> tuple[_Given, list[_Part]]:
+    """What each that waits gets of these parts, which hold them all, and the parts left over: the way downwards.
 
-    def _filled(self, group: Sequence[_Part]) -> list[_Part]:
-        """Give as many workers as can be what they wait for out of this group; the parts that are left of it."""
-        by_size: dict[int, list[_Part]] = {}
-        for part in group:
-            by_size.setdefault(len(part.cpus), []).append(part)
-        for share in _best({size: len(some) for size, some in by_size.items()}, self._waiting):
-            taken = [part for size, count in share for part in _pop(by_size[size], count)]
-            self._given.append(sorted(taken, key=lambda part: _order(part.cpu)))
-            self._waiting[share] -= 1
-        return sorted((part for some in by_size.values() for part in some), key=lambda part: _order(part.cpu))
+    The smaller places inside choose first, of those that wait here only; so who reaches beyond this place comes last.
+    """
+    if not levels:
+        return _taken(parts, waiting)
+    chosen, waiting = _chosen(parts, waiting, levels[0])
+    inside = [_divided(group, shares, levels[1:]) for group, shares in chosen]
+    spread, left = _taken([part for _, left in inside for part in left], waiting)
+    return [*chain.from_iterable(given for given, _ in inside), *spread], left
+
+
+def _upwards(parts: Sequence[_Part], waiting: Counter[_Share], levels: int) -> _Given:
+    """What each that waits gets of these parts, which hold them all: the smallest places of the host choose first."""
+    given: _Given = []
+    for level in reversed(range(levels)):
+        chosen, waiting = _chosen(parts, waiting, level)
+        inside = [_taken(group, shares) for group, shares in chosen]
+        given += chain.from_iterable(those for those, _ in inside)
+        parts = [part for _, left in inside for part in left]
+    return given + _taken(parts, waiting)[0]
+
+
+def _chosen(
+    parts: Sequence[_Part], waiting: Counter[_Share], level: int
+) -> tuple[list[tuple[list[_Part], Counter[_Share]]], Counter[_Share]]:
+    """The parts of each place of a level, and who of those that wait gets them; and who goes on waiting."""
+    chosen = []
+    for _, some in groupby(parts, key=lambda part: part.place[: level + 1]):
+        group = list(some)
+        shares = _best(Counter(len(part.cpus) for part in group), waiting)
+        waiting = waiting - shares
+        chosen.append((group, shares))
+    return chosen, waiting
+
+
+def _spread(given: _Given, levels: int) -> list[int]:
+    """How many workers reach beyond one place, for each level, the largest places first."""
+    ends = [(parts[0].place, parts[-1].place) for parts in given]
+    return [sum(first[:level] != last[:level] for first, last in ends) for level in range(1, levels + 1)]
+
+
+def _taken(parts: Sequence[_Part], waiting: Counter[_Share]) -> tuple[_Given, list[_Part]]:
+    """What each that waits gets, larger ones first, wherever it is: the first parts there are; and what is left."""
+    by_size: dict[int, list[_Part]] = {}
+    for part in parts:
+        by_size.setdefault(len(part.cpus), []).append(part)
+    given = [
+        sorted((part for size, count in share for part in _pop(by_size[size], count)), key=_place)
+        for share in sorted(waiting.elements(), key=_cpus_of, reverse=True)
+    ]
+    return given, sorted((part for some in by_size.values() for part in some), key=_place)
 
 
 def _pop(parts: list[_Part], count: int) -> list[_Part]:
@@ -151,41 +195,45 @@ def _pop(parts: list[_Part], count: int) -> list[_Part]:
     return taken
 
 
-def _best(parts: Mapping[int, int], waiting: Counter[Share]) -> list[Share]:
+def _best(parts: Mapping[int, int], waiting: Counter[_Share]) -> Counter[_Share]:
     """Shares that these parts (size -> how many) hold: with as few CPUs left over as can be, then in the mixture that
-    waits (so that the groups after this one find the same), then the larger ones.
-
-    Every kind of share in turn is given first, in every number, then the others, largest first: with the two kinds
-    there are on hosts with cores of one size, that is every way to do it.
+    waits (so that the places after this one find the same), then the larger ones. No more of them would fit.
     """
-    kinds = sorted((share for share, count in waiting.items() if count), key=_cpus_of, reverse=True)
-    cpus, workers = sum(_cpus_of(share) * count for share, count in waiting.items()), waiting.total()
+    cpus, workers = _cpus(waiting), waiting.total()
 
-    def worth(chosen: list[Share]) -> tuple[int, int, int]:
-        used = sum(map(_cpus_of, chosen))
-        return used, -abs(len(chosen) * cpus - workers * used), -len(chosen)
+    def worth(chosen: Counter[_Share]) -> tuple[int, int, int]:
+        used, number = _cpus(chosen), chosen.total()
+        return used, -abs(number * cpus - workers * used), -number
 
-    found: list[Share] = []
+    return +max(_ways(parts, waiting), key=worth, default=Counter())
+
+
+def _ways(parts: Mapping[int, int], waiting: Counter[_Share]) -> Iterator[Counter[_Share]]:
+    """Every kind of share in turn first, in every number, then the others, largest first: with the two kinds there
+    are on hosts with cores of one size, that is every way that leaves no room for one more.
+    """
+    kinds = sorted(waiting, key=_cpus_of, reverse=True)
     for first in kinds:
-        others = [kind for kind in kinds if kind != first]
         for count in range(min(waiting[first], _fits(parts, first)) + 1):
-            chosen = [first] * count
-            left = _without(parts, first, count)
-            for kind in others:
-                more = min(waiting[kind], _fits(left, kind))
-                left = _without(left, kind, more)
-                chosen += [kind] * more
-            found = max(found, chosen, key=worth)
-    return sorted(found, key=_cpus_of, reverse=True)
+            chosen, left = Counter({first: count}), _without(parts, first, count)
+            for kind in kinds:
+                if kind != first:
+                    chosen[kind] = min(waiting[kind], _fits(left, kind))
+                    left = _without(left, kind, chosen[kind])
+            yield chosen
 
 
-def _cpus_of(share: Share) -> int:
+def _cpus(shares: Counter[_Share]) -> int:
+    return sum(_cpus_of(share) * count for share, count in shares.items())
+
+
+def _cpus_of(share: _Share) -> int:
     return sum(size * count for size, count in share)
 
 
-def _fits(parts: Mapping[int, int], share: Share) -> int:
+def _fits(parts: Mapping[int, int], share: _Share) -> int:
     return min(parts.get(size, 0) // count for size, count in share)
 
 
-def _without(parts: Mapping[int, int], share: Share, times: int) -> dict[int, int]:
+def _without(parts: Mapping[int, int], share: _Share, times: int) -> dict[int, int]:
     return dict(parts) | {size: parts.get(size, 0) - count * times for size, count in share}

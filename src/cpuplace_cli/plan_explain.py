@@ -18,7 +18,9 @@ _DOCS: Final = {element.name: element.doc for element in ELEMENTS} | {"ids": "th
 def explain_lines(outcome: Outcome, width: int) -> Iterator[Line]:
     """Each reason with its candidates, the winner marked; the same reason of several replicas once."""
     names = {one.container_id: (answer.uid, one.name) for answer in outcome.pods for one in answer.requests}
-    reasons = [(Said(*names[one.container_id], _text(one)), one) for one in outcome.explanation.reasons]
+    reasons = [
+        (Said(*names.get(one.container_id, _making_way(one)), _text(one)), one) for one in outcome.explanation.reasons
+    ]
     plain = merged(said for said, one in reasons if not one.considered)
     for said, reason in reasons:
         if reason.considered:
@@ -28,12 +30,18 @@ def explain_lines(outcome: Outcome, width: int) -> Iterator[Line]:
         yield from _head(said, width)
 
 
+def _making_way(reason: Reason) -> tuple[str, str]:
+    """A container that was there before, of which only its id is known: pod and name, where the id says them."""
+    pod, _, container = reason.container_id.rpartition("/")
+    return pod, container
+
+
 def _text(reason: Reason) -> str:
     return f"{reason.rule}  {reason.sentence}"
 
 
 def _head(said: Said, width: int) -> Iterator[Line]:
-    name = f"{said.pod}/{said.container}"
+    name = f"{said.pod}/{said.container}" if said.pod else said.container
     first, *more = fold_text(printable(f"{name}  {said.text}"), width)
     yield Span(first[: len(name)], "bold"), Span(first[len(name) :])
     yield from ((Span(f"{_INDENT}{text}"),) for text in more)

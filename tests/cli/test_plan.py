@@ -181,6 +181,15 @@ def test_explain_shows_candidates_and_what_decided(run: Run) -> None:
     assert "web-0..2/nginx  R5  shares the pool" in out
 
 
+def test_explain_names_who_makes_way_though_another_command_placed_it(run: Run, manifest: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "state.json"
+    manifest.write_text(pod("db", "2"))
+    run("plan", str(manifest), "--host", HOST, "--save-state", str(saved))
+    manifest.write_text(pod("feed", "1", annotations='"cpuplace.dev/cores": "0"'))
+    out = run("plan", str(manifest), "--state", str(saved), "--explain").out
+    assert "\ndb/c0  R3  " in out
+
+
 def test_a_cut_search_is_said(manifest: Path) -> None:
     manifest.write_text(pod("wide", "1"))
     outcome = plan_pods(cp.HostState.empty(catalogue.host("vm-2cpu")), read_files([manifest]).pods)

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from itertools import chain, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cpuplace.errors import BadInput
 from cpuplace.hardware import Cpu
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.splitting import split_cpus
-from cpuplace.topology import Topology
+from cpuplace.topology import CpuRow, Topology
 from laws.strategies import hosts, masks, regular_hosts
 
 
@@ -39,35 +40,60 @@ def test_everything_once_and_even(data: st.DataObject, host: Topology) -> None:
         assert max(sizes) - min(sizes) <= 1
 
 
-def places(host: Topology, cpus: CpuSet, place: Callable[[Cpu], Hashable]) -> set[Hashable]:
-    return {place(host.cpu(cpu)) for cpu in cpus}
+Level = Callable[[Cpu], Hashable]
+
+
+def levels_of(host: Topology, cpus: CpuSet) -> list[Level]:
+    """Places inside one another, largest first: a node may span packages, and a package nodes."""
+
+    def places(level: Level) -> int:
+        return len({level(host.cpu(cpu)) for cpu in cpus})
+
+    both: list[Level] = [lambda cpu: cpu.node, lambda cpu: cpu.package]
+    larger, smaller = sorted(both, key=places)
+    return [
+        lambda _cpu: None,
+        larger,
+        lambda cpu: (larger(cpu), smaller(cpu)),
+        lambda cpu: (cpu.node, cpu.package, cpu.l3),
+    ]
 
 
 @given(st.data(), hosts() | regular_hosts())
-def test_no_worker_is_spread_that_fits_into_what_the_spread_ones_hold(data: st.DataObject, host: Topology) -> None:
+def test_no_worker_is_spread_that_fits_without_pushing_another_out_of_its_place(
+    data: st.DataObject, host: Topology
+) -> None:
+    """Who lies in one place, but in no single smaller place inside it, fits into none of those: not even if it had for
+    itself what the other spread ones, and those that reach beyond the place, hold there.
+
+    Of the one that reaches beyond the place this is not said. It may fit into an L3 group of a package whose cores
+    another one of the package holds, spread; but that one would be spread over packages then, in its stead.
+    """
     cpus = data.draw(masks(host))
     workers = data.draw(st.integers(1, len(cpus)))
     answer = split_cpus(host, cpus, workers)
     cores = cores_of(host, cpus)
     whole = workers <= len(cores)
-    parts = cores if whole else [CpuSet([cpu]) for cpu in cpus]
-    levels: list[Callable[[Cpu], Hashable]] = [
-        lambda cpu: (cpu.node, cpu.l3),
-        lambda cpu: cpu.node,
-        lambda cpu: cpu.package,
-    ]
-    for level in levels if whole else [lambda cpu: cpu.core, *levels]:
-        spread = [one for one in answer if len({level(host.cpu(part.min)) for part in parts if part <= one}) > 1]
-        groups: dict[Hashable, Counter[int]] = {}
-        for part in parts:
-            if any(part <= one for one in spread):
-                groups.setdefault(level(host.cpu(part.min)), Counter())[len(part)] += 1
-        for one in spread:
-            needs = Counter(len(part) for part in parts if part <= one)
-            assert not any(needs <= group for group in groups.values())
+    all_parts = cores if whole else [CpuSet([cpu]) for cpu in cpus]
+    parts_of = [[part for part in all_parts if part <= one] for one in answer]
+
+    def reach(parts: list[CpuSet], level: Level) -> frozenset[Hashable]:
+        return frozenset(level(host.cpu(part.min)) for part in parts)
+
+    for outer, inner in pairwise(levels_of(host, cpus) + [lambda cpu: cpu.core] * (not whole)):
+        spread = [parts for parts in parts_of if len(reach(parts, inner)) > 1]
+        groups: dict[tuple[frozenset[Hashable], frozenset[Hashable]], Counter[int]] = {}
+        for part in chain(*spread):
+            groups.setdefault((reach([part], outer), reach([part], inner)), Counter())[len(part)] += 1
+        for parts in spread:
+            here = reach(parts, outer)
+            if len(here) == 1:
+                needs = Counter(map(len, parts))
+                assert not any(needs <= held for (place, _), held in groups.items() if place == here)
 
 
 @given(st.integers(1, 2), st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), st.integers(1, 2), st.integers(1, 6))
+@example(packages=1, nodes=3, l3s=3, cores=3, threads=2, each=5)  # the L3 groups of one node could take all small ones
 def test_where_the_workers_of_a_node_divide_it_each_has_its_own(
     packages: int, nodes: int, l3s: int, cores: int, threads: int, each: int
 ) -> None:
@@ -126,3 +152,21 @@ def test_what_cannot_be_divided() -> None:
 )
 def test_examples(host: Topology, workers: int, expected: list[str]) -> None:
     assert [str(one) for one in split_cpus(host, host.online, workers)] == expected
+
+
+def test_packages_count_where_a_node_spans_them() -> None:
+    """As firmware shows a host of two sockets whose memory is interleaved: one node over both."""
+    host = Topology.from_rows([CpuRow(cpu, node=0, package=cpu // 5) for cpu in range(10)])
+    assert [str(one) for one in split_cpus(host, host.online, 4)] == ["0-2", "3-4", "5-7", "8-9"]
+
+
+def test_a_core_stays_whole_where_its_siblings_say_two_nodes() -> None:
+    host = Topology.from_rows([CpuRow(cpu, core=cpu % 3, node=cpu // 3, package=0) for cpu in range(6)])
+    assert [str(one) for one in split_cpus(host, host.online, 3)] == ["0,3", "1,4", "2,5"]
+
+
+def test_where_places_are_odd_small_ones_may_choose_first() -> None:
+    """Nodes with 2, 2 and 2 cores, then 1, 2 and 1: the two of six workers with one core only go to the odd nodes."""
+    host = Topology.uniform(packages=2, nodes_per_package=3, cores_per_l3=2)
+    answer = split_cpus(host, host.online - CpuSet([7, 11]), 6)
+    assert [str(one) for one in answer] == ["0-1", "2-3", "4-5", "6", "8-9", "10"]
