@@ -198,12 +198,13 @@ class Node:
         worse = [one for key, one in mended.after.assignments.items() if _is_worse(self.state[key], one, asked[key])]
         if worse:
             return _cannot_hold(self.known, worse[0])
-        return Plan(before=self.state, after=mended.after, notes=mended.notes, world=self.state)
+        return Plan(before=self.state, after=mended.after, notes=mended.notes, world=mended.world)
 
     def carried(self, plan: Plan) -> Answer:
         """A plan for what is known that is to be carried out as it is."""
         known = evolve(self.known, state=apply(self.state, plan))
-        return Answer(known=known, changes=changes_of(plan), notes=tuple(map(known.in_words, plan.notes)))
+        changes = (*changes_of(plan), *_taken_over(plan))
+        return Answer(known=known, changes=changes, notes=tuple(map(known.in_words, plan.notes)))
 
     def written(self, ids: Iterable[str]) -> None:
         """These cgroups were written past the runtime."""
@@ -268,9 +269,9 @@ class Node:
         return Answer(known=self.known.without(ids, state), changes=tuple(changes), decisions=tuple(decisions))
 
     def _left_alone(self, one: Seen, asked: CpuSet | None) -> Known:
-        """Somebody else's container has another cpuset now: only remembered."""
+        """Somebody else's container has other numbers, or another cpuset: only remembered."""
         if asked is None or asked == self.state[one.container_id].cpus:
-            return self.known
+            return self.known.with_seen(one, self.state)
         state = apply(self.state, release(self.state, one.container_id))
         held = self.known.state[one.container_id].request
         answer = place(state, evolve(held, pin=asked))
@@ -284,6 +285,15 @@ def _unbound(known: Known, plan: Plan) -> Changes:
     told = {key for key, _ in changes_of(plan)}
     managed = {key: one for key, one in known.state.assignments.items() if one.kind is not Kind.UNMANAGED}
     return tuple((key, one.held) for key, one in managed.items() if not known.seen[key].cpus and key not in told)
+
+
+def _taken_over(plan: Plan) -> Changes:
+    """Who was not managed before and runs just where it should, as far as we know: it is told, so that we do know."""
+    told, after = {key for key, _ in changes_of(plan)}, plan.after
+    strangers = (key for key, one in plan.before.owners.items() if one.kind is Kind.UNMANAGED and key in after)
+    return tuple(
+        (key, after[key].held) for key in strangers if after[key].kind is not Kind.UNMANAGED and key not in told
+    )
 
 
 def _is_worse(was: Assignment, will: Assignment, asked: ContainerRequest) -> bool:

@@ -27,7 +27,13 @@ ANNOTATIONS: list[dict[str, str]] = [
     {"cpuplace.dev/cores": "nonsense"},
     {"cores.cpuplace.dev/side": "4-5"},
 ]
-POLICIES = [cp.Policy(), cp.Policy.weka(), cp.Policy(reserved=cp.CpuSet([0])), cp.Policy(integer_scope="container")]
+POLICIES = [
+    cp.Policy(),
+    cp.Policy.weka(),
+    cp.Policy(reserved=cp.CpuSet([0])),
+    cp.Policy(integer_scope="container"),
+    cp.Policy(unmanaged_namespaces=frozenset({"default"})),
+]
 EVERYWHERE = HOST.online
 
 
@@ -77,9 +83,9 @@ class Nodes(RuleBasedStateMachine):
                     if other != key and state[other].kind is not cp.Kind.UNMANAGED:
                         self.apart(key, other)
 
-    def owners(self) -> set[str]:
-        """Who has CPUs of its own."""
-        return {key for key, one in self.node.state.owners.items() if one.exclusive}
+    def kinds(self) -> set[tuple[str, cp.Kind, str]]:
+        """What everybody is, and how well it has what it is to have."""
+        return {(key, one.kind, one.degraded) for key, one in self.node.state.assignments.items()}
 
     def apart(self, key: str, other: str) -> None:
         state = self.node.state
@@ -89,6 +95,13 @@ class Nodes(RuleBasedStateMachine):
             return
         both = self.runs_on(key) & self.runs_on(other)
         assert not both or state.low_pool, (key, other, both)
+
+    def take(self, answer: Answer) -> None:
+        """An answer that nobody waits for: each change is a call of its own."""
+        before = self.kinds()
+        self.commit(answer)
+        self.carry_out(answer.changes, one_each=False, arriving={key for key, *_ in self.kinds() - before})
+        self.nobody_intrudes()
 
     def commit(self, answer: Answer) -> None:
         self.node.commit(answer)
@@ -189,9 +202,7 @@ class Nodes(RuleBasedStateMachine):
     @rule(online=st.sampled_from(["0-11", "0-10", "1-11", "0-4,6-11"]))
     def hotplug(self, online: str) -> None:
         self.host = HOST.with_online(cp.CpuSet.parse(online))
-        answer = self.node.change_topology(self.host)
-        self.commit(answer)
-        self.carry_out(answer.changes, one_each=False)
+        self.take(self.node.change_topology(self.host))
 
     @rule(policy=st.sampled_from(POLICIES))
     def reload(self, policy: cp.Policy) -> None:
@@ -199,10 +210,8 @@ class Nodes(RuleBasedStateMachine):
         if isinstance(plan, cp.Refusal):
             assert plan.container_id in self.node.state
             return
-        self.policy, owners = policy, self.owners()
-        answer = self.node.carried(plan)
-        self.commit(answer)
-        self.carry_out(answer.changes, one_each=False, arriving=self.owners() - owners)
+        self.policy = policy
+        self.take(self.node.carried(plan))
 
     @rule(unseen=st.booleans())
     def restart(self, unseen: bool) -> None:
