@@ -31,6 +31,7 @@ from cpuplace import (
     synchronize,
     widen,
 )
+from cpuplace.annotations import what_of
 from cpuplace.events import Forget, Hotplug, Release, Resize, Start
 from cpuplace_nri.answer import Answer, Changes, Own, changes_of
 from cpuplace_nri.decision import Decision
@@ -40,6 +41,9 @@ from cpuplace_nri.telling import started, synchronized, updated
 
 RIDERS: Final = 16
 """So many stale specifications are mended with one reply: each costs the runtime 10 to 17 ms under its lock."""
+
+SHORT_SEARCH: Final = 10_000
+"""Search nodes that take no longer than handing the decision to a thread could be worth: some 10 ms."""
 
 
 def _nobody(_: Decision) -> None:
@@ -88,6 +92,11 @@ class Node:
             decisions=(synchronized(after, plan, observed),),
             notes=(*notes, *map(after.in_words, plan.notes)),
         )
+
+    def is_short(self, one: Seen) -> bool:
+        """Whether placing it takes milliseconds at most: nobody has to move, as for a pin, and searches are small."""
+        pins = any(what_of(key) == "cores" for key in one.pod.annotations)
+        return not pins and self.state.policy.search_budget <= SHORT_SEARCH
 
     def create(self, one: Seen) -> Answer | Refusal:
         """What a new container gets, and who makes way for it (R1 to R6)."""

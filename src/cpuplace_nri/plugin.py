@@ -142,7 +142,8 @@ class Plugin(IdlePlugin):
             what = "cpuplace: the runtime has not told yet what runs here; it is asked for again"
             raise TtrpcError(Code.UNAVAILABLE, what)
         seen = seen_of(request.pod, request.container, created=True)
-        answer = await self._answered("CreateContainer", lambda: self._node.create(seen), timeout, seen)
+        short = self._node.is_short(seen)
+        answer = await self._answered("CreateContainer", lambda: self._node.create(seen), timeout, seen, short=short)
         return nri.CreateContainerResponse(adjust=self._adjustment(answer.own), update=updates(answer.changes))
 
     def _adjustment(self, own: Own | None) -> nri.ContainerAdjustment | None:
@@ -211,13 +212,16 @@ class Plugin(IdlePlugin):
     # --- one decision ----------------------------------------------------------------------------
 
     async def _answered(
-        self, method: str, ask: Callable[[], Answer | Refusal], timeout: float | None, about: Seen
+        self, method: str, ask: Callable[[], Answer | Refusal], timeout: float | None, about: Seen, short: bool = False
     ) -> Answer:
-        """An answer that is true from now on; TtrpcError for a refusal, and when there is none in time."""
+        """An answer that is true from now on; TtrpcError for a refusal, and when there is none in time.
+
+        `short`: it needs no watching; a thread of its own would take longer than the decision.
+        """
         began = self._clock()
         try:
             async with self._deciding.turn:
-                answer = await self._deciding.within(ask, timeout)
+                answer = ask() if short else await self._deciding.within(ask, timeout)
                 if isinstance(answer, Answer):
                     return self._commit(answer, method, began)
         except TooLate:

@@ -12,8 +12,10 @@ import cpuplace as cp
 from cpuplace_nri import following
 from cpuplace_nri.identity import Identity
 from cpuplace_nri.idle import IdlePlugin
+from cpuplace_nri.node import Node
 from cpuplace_nri.plugin import EMPTY_PARTS
 from cpuplace_nri.proto import nri_pb2 as nri
+from cpuplace_nri.translate import seen_of
 from cpuplace_nri.ttrpc import Code, TtrpcError
 from nri.fake_runtime import VERSIONS, CriError, a_container, a_pod
 from nri.placing import Placing, placing
@@ -366,18 +368,34 @@ def slowly(decide: Callable[[T], Any]) -> Callable[[T], Any]:
 # --- late ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("annotations", "budget", "short"),
+    [
+        ({}, 4000, True),
+        ({"cpuplace.dev/forbid": "0"}, 4000, True),
+        ({"cpuplace.dev/cores": "0-1"}, 4000, False),
+        ({"cores.cpuplace.dev/main": "0-1"}, 4000, False),
+        ({"weka.io/cores-ids": "0-1"}, 4000, False),
+        ({}, 1_000_000, False),
+    ],
+)
+def test_what_may_take_long_is_decided_on_a_thread(annotations: dict[str, str], budget: int, short: bool) -> None:
+    node = Node(cp.Topology.uniform(cores_per_l3=4), cp.Policy(search_budget=budget))
+    assert node.is_short(seen_of(a_pod("p", annotations=annotations), whole("c", "p", 2), created=True)) is short
+
+
 @asynchronous
 async def test_a_decision_that_is_late_is_dropped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async with placing(request_timeout=2.0) as at:
         create, stop = at.node.create, at.node.stop
         monkeypatch.setattr(at.node, "create", slowly(create))
         with pytest.raises(CriError, match="no decision in the time") as late:
-            await integer(at, "db", 2)
+            await at.runtime.run(pinned("p", "2-3"), whole("db", "p", 2))
         assert late.value.code is Code.DEADLINE_EXCEEDED
         assert at.runtime.plugins and "db" not in at.node.state
         monkeypatch.setattr(at.node, "create", create)
         await asyncio.sleep(1)
-        await integer(at, "db", 2)
+        await at.runtime.run(pinned("p", "2-3"), whole("db", "p", 2))
         monkeypatch.setattr(at.node, "stop", slowly(stop))
         await at.runtime.stop("db")
         assert at.runtime.plugins and at.heard.counts["late_answers/StopContainer"] == 1
