@@ -325,7 +325,9 @@ def _observed(one: Seen, request: ContainerRequest) -> Observed:
 
 def _baseline(one: Seen) -> CpuSet:
     """The CPUs of its creation; of one that was moved since as many others, those that it has now first."""
-    created, has = one.baseline or CpuSet(), one.cpus or CpuSet()
+    if one.baseline is None:
+        return CpuSet()
+    created, has = one.baseline, one.cpus or CpuSet()
     kept = created & has
     others = (*sorted(has - created), *sorted(created - has))
     return kept | CpuSet(others[: len(created) - len(kept)])

@@ -97,7 +97,7 @@ def updates(changes: Iterable[tuple[str, Held]]) -> list[nri.ContainerUpdate]:
     """
     made, last, words = [], None, b""
     for container_id, held in changes:
-        if held is not last:
+        if held is not last and held != last:
             last, words = held, _update(held).SerializeToString()
         one = nri.ContainerUpdate.FromString(words)
         one.container_id = container_id
