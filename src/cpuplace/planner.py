@@ -159,11 +159,19 @@ def change_topology(state: HostState, topology: Topology, *, one_step_per_contai
     return _repair(_plan(state, answer, one_step_per_container))
 
 
-def synchronize(state: HostState, observed: Iterable[Observed], *, one_step_per_container: bool = False) -> Plan:
+def synchronize(
+    state: HostState,
+    observed: Iterable[Observed],
+    *,
+    one_step_per_container: bool = False,
+    leave_strangers: bool = False,
+) -> Plan:
     """A plan from what runs now to a legal state; after a restart `state` is an empty one (R9). Never refuses.
 
     What is legal stays as it is, the rest moves as little as possible, and what cannot be mended is noted.
     Containers that are not observed any more are gone. Synchronizing a result with itself is the empty plan.
+    An integer container keeps CPUs on which somebody who is not managed runs too (K0), which is noted; with
+    `leave_strangers` it moves where it can (the kernel makes no partition of CPUs that another group has).
 
     >>> from cpuplace.idset import CpuSet
     >>> state = HostState.empty(Topology.uniform(cores_per_l3=8))
@@ -171,7 +179,7 @@ def synchronize(state: HostState, observed: Iterable[Observed], *, one_step_per_
     >>> synchronize(state, runs).after["c1"].cpus
     CpuSet('3,5')
     """
-    mended = synchronized(state, observed)
+    mended = synchronized(state, observed, leave_strangers=leave_strangers)
     return _repair(
         Plan(
             before=state,

@@ -40,10 +40,11 @@ class Synchronized:
     notes: tuple[str, ...]
 
 
-def synchronized(state: HostState, observed: Iterable[Observed]) -> Synchronized:
+def synchronized(state: HostState, observed: Iterable[Observed], *, leave_strangers: bool = False) -> Synchronized:
     """The state that fits what runs; `state` helps with what cannot be seen: baselines, remembered CPUs."""
     seen = {one.request.container_id: one for one in observed}
-    rebuilt = _Rebuilding(state, seen)
+    beside = 0 if leave_strangers else cpus_of_strangers(one.request for one in seen.values())
+    rebuilt = _Rebuilding(state, seen, beside)
     for one in _in_order(state, seen.values()):
         rebuilt.take(one)
     after = rebuilt.finished()
@@ -97,14 +98,14 @@ def _on_the_pool(request: ContainerRequest) -> ContainerRequest:
 class _Rebuilding:
     """A state that grows container by container: states are `after`, what was noted is `notes`."""
 
-    def __init__(self, state: HostState, seen: dict[str, Observed]) -> None:
-        self._former, self._seen = state, seen
+    def __init__(self, state: HostState, seen: dict[str, Observed], beside: int) -> None:
+        """`beside`: CPUs that may be kept although strangers run there (K0)."""
+        self._former, self._seen, self._beside = state, seen, beside
         integer = {key: one for key, one in seen.items() if one.request.kind is Kind.INTEGER}
         self._promised = {key: _claim(state, one) for key, one in integer.items() if _given(state, one)}
         self._after = HostState(
             ground=state.ground, version=state.version, told=state.ground.pool_base, low_pool=state.low_pool
         )
-        self._strangers = cpus_of_strangers(one.request for one in seen.values())
         self.notes: tuple[str, ...] = ()
         for one in integer.values():
             if _pooled(state, one):  # until its turn the floor counts it
@@ -168,9 +169,9 @@ class _Rebuilding:
         return ask._replace(free=ask.free & ~theirs, isolated_free=ask.isolated_free & ~theirs)
 
     def _staying(self, ask: Ask, own: CpuSet) -> Ask:
-        """The same for who may keep all it has: strangers may run there too (K0)."""
+        """The same for who may keep all it has."""
         state = self._after
-        beside = own.mask & self._strangers & state.ground.free_base & ~(state.claimed_mask | self._promised_mask)
+        beside = own.mask & self._beside & state.ground.free_base & ~(state.claimed_mask | self._promised_mask)
         return ask._replace(free=ask.free | beside)
 
     @property

@@ -63,9 +63,12 @@ class CgroupBackend:
         return Carrying(ground, journal, partitions).outcome(plan)
 
     def repair(self, state: HostState) -> tuple[Plan, Outcome]:
-        """Mend what differs from `state`: the plan of `synchronize` for what is observed, and how it went."""
+        """Mend what differs from `state`: the plan of `synchronize` for what is observed, and how it went.
+
+        Where exclusive groups are partitions, integer containers leave CPUs that another group has.
+        """
         requests = {key: one.request for key, one in state.assignments.items()}
-        plan = synchronize(state, observed(self.observe(), requests))
+        plan = synchronize(state, observed(self.observe(), requests), leave_strangers=bool(self.partition))
         return plan, self.carry_out(plan)
 
     def writes(self, plan: Plan) -> tuple[Write, ...]:

@@ -240,6 +240,8 @@ def test_integer_containers_stay_where_strangers_run_too_but_get_no_cpus_of_thei
     assert [str(plan.after[key].cpus) for key in "abu"] == ["0,4", "1-2", "0,5"]
     assert [step.container_id for step in plan.steps] == ["b"]
     assert plan.notes == ("u: not managed, runs on exclusive CPUs 0",)
+    apart = cp.synchronize(EMPTY, runs, leave_strangers=True)
+    assert [str(apart.after[key].cpus) for key in "abu"] == ["1,4", "2,6", "0,5"] and apart.notes == ()
 
 
 def test_containers_that_run_everywhere_are_narrowed_one_after_another() -> None:

@@ -56,7 +56,8 @@ class Running:
 
     def _finish(self, plan: cp.Plan, asked: Mapping[str, cp.ContainerRequest]) -> None:
         """What was to be left alone is what it is; a request without a step is answered too."""
-        self._strangers_come_and_go(plan)
+        self.strangers_go(plan)
+        self._strangers_come(plan)
         self.requests |= {key: request for key, request in asked.items() if key in self.held}
         assert set(self.held) == set(plan.after.assignments)
         for key, one in plan.after.assignments.items():
@@ -65,11 +66,14 @@ class Running:
                 assert self.held[key].mems == one.mems, key
             self.held[key] = one.held
 
-    def _strangers_come_and_go(self, plan: cp.Plan) -> None:
-        """No step says so (K0)."""
-        was, will = _strangers(plan.before), _strangers(plan.after)
-        for key in was.keys() - plan.after.assignments.keys():
+    def strangers_go(self, plan: cp.Plan) -> None:
+        """No step says so (K0): they have stopped before somebody plans without them."""
+        for key in (_strangers(plan.before).keys() & self.held.keys()) - plan.after.assignments.keys():
             del self.held[key], self.requests[key]
+
+    def _strangers_come(self, plan: cp.Plan) -> None:
+        """No step says so."""
+        will = _strangers(plan.after)
         for key in will.keys() - self.held.keys():
             self.held[key], self.requests[key] = will[key].held, will[key].request
 

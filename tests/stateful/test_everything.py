@@ -196,7 +196,17 @@ class Everything(RuleBasedStateMachine):
             ordered = [one for pod in pods for one in several if one.pod == pod] if scope == "pod" else several
             for request in ordered:
                 self.model.came(request)
+            self._remember_who_made_way(answer, several)
             self._take(answer, *several)
+
+    def _remember_who_made_way(self, answer: cp.Plan, several: list[cp.ContainerRequest]) -> None:
+        """Who makes way for one of them and is then replaced by another of them: what it was given last counts."""
+        pins = {cpu for one in several for cpu in one.pin}
+        for request in several:
+            name = (request.pod, request.name)
+            former = self.state.by_name.get(name)
+            if former in self.state.owners and pins & set(self.state[former].cpus) and name in self.model.remembered:
+                self.model.remembered[name] = set(cp.CpuSet.from_mask(answer.after.remembered[name].cpus))
 
     @precondition(lambda self: bool(self.state.assignments))
     @rule(data=st.data())
@@ -211,7 +221,8 @@ class Everything(RuleBasedStateMachine):
     def come_back(self, data: st.DataObject) -> None:
         """A container that stops and comes back at once holds what it held (R8); of isolated cores the same cores."""
         held = self.state[self._some(data)]
-        if held.kind is not cp.Kind.INTEGER or held.degraded or set(held.cpus) & self.model.pinned:
+        own = set(held.cpus | held.withheld)
+        if held.kind is not cp.Kind.INTEGER or held.degraded or own & self.model.pinned:
             return  # strangers may run on CPUs that have an owner
         self.model.went(held.container_id)
         self._take(cp.release(self.state, held.container_id))
@@ -308,6 +319,7 @@ class Everything(RuleBasedStateMachine):
         answer, asked = self._prospect(data)
         if isinstance(answer, cp.Refusal):
             return
+        self.running.strangers_go(answer)
         self.running.carry_out(answer, asked, data.draw(integers(0, len(answer.steps))))
         self.model.host = answer.after.topology  # hardware does not wait for plans
         self.state = cp.change_topology(self.state, self.model.host).after
