@@ -11,6 +11,7 @@ Kernel list grammar (Documentation/admin-guide/kernel-parameters.rst, "cpu lists
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache, reduce
 from itertools import compress
 from operator import or_
@@ -39,6 +40,15 @@ def ids_of(mask: int) -> tuple[int, ...]:
     """
     flags = flags_of(mask)
     return tuple(compress(range(len(flags)), flags))
+
+
+def union_of(masks: Iterable[int]) -> int:
+    """The ids that are in any of these masks.
+
+    >>> bin(union_of([0b1, 0b110]))
+    '0b111'
+    """
+    return reduce(or_, masks, 0)
 
 
 def format_list(mask: int) -> str:

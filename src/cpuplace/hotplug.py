@@ -61,9 +61,7 @@ def _mended(state: HostState, one: Assignment) -> Assignment:
     if one.kind is not Kind.INTEGER:
         return _pin_mended(state, one)
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
-    ask = ask_of(alone, one.request, one.request.count)
-    beside = one.cpus.mask & alone.lent & alone.ground.free_base  # where strangers run too it may stay
-    ask = ask._replace(free=ask.free | beside)
+    ask = beside_others(alone, ask_of(alone, one.request, one.request.count), one.cpus, alone.lent)
     still = exactly(alone, ask, one.cpus)
     if still is not None:
         return evolve(one, withheld=CpuSet.from_mask(still.withheld), degraded="")
@@ -127,6 +125,12 @@ def _legal(state: HostState, question: tuple[Ask, bool]) -> Choice | None:
     ask, floor = question
     found = find(state, ask) if floor else search(state, ask)
     return exactly(state, ask, CpuSet.from_mask(found.mask)) if isinstance(found, Choice) else None
+
+
+def beside_others(state: HostState, ask: Ask, has: CpuSet, others: int) -> Ask:
+    """The same for who may stay where it runs although the `others` run there too, who own no CPU."""
+    beside = has.mask & others & state.ground.free_base & ~state.claimed_mask
+    return ask._replace(free=ask.free | beside)
 
 
 def exactly(state: HostState, ask: Ask, cpus: CpuSet) -> Choice | None:

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from attrs import frozen
 
+from cpuplace.cpulist import union_of
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.request import Kind
 from cpuplace.resolving import resolve
@@ -39,10 +40,7 @@ def _owners(state: HostState) -> list[Assignment]:
 
 
 def _union(sets: Iterator[CpuSet]) -> CpuSet:
-    mask = 0
-    for one in sets:
-        mask |= one.mask
-    return CpuSet.from_mask(mask)
+    return CpuSet.from_mask(union_of(one.mask for one in sets))
 
 
 def _same_owner(a: Assignment, b: Assignment) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, pairwise, repeat
 from typing import Final, NamedTuple
 
+from cpuplace.cpulist import union_of
 from cpuplace.idset import CpuSet
 from cpuplace.request import Kind
 from cpuplace.state import Assignment, Held, HostState
@@ -235,18 +236,16 @@ def _around(shares: Iterable[Share], landed: Mapping[str, int], cleared: int) ->
 
 def _spare(before: HostState, after: HostState, movers: Mapping[str, Mover]) -> int:
     """What a mover may borrow when nobody holds it: usable, not reserved, not set aside, not pinned, not another's."""
-    taken = 0
-    for state in (before, after):
-        taken |= _held_throughout(state, before, after, movers)
+    taken = union_of(_held_throughout(state, before, after, movers) for state in (before, after))
     return after.ground.free_base & before.ground.usable & ~taken
 
 
 def _held_throughout(state: HostState, before: HostState, after: HostState, movers: Mapping[str, Mover]) -> int:
-    mask = 0
-    for key, one in state.owners.items():
-        if key in before and key in after and key not in movers:
-            mask |= one.cpus.mask | one.withheld.mask
-    return mask
+    return union_of(
+        one.cpus.mask | one.withheld.mask
+        for key, one in state.owners.items()
+        if key in before and key in after and key not in movers
+    )
 
 
 def _held(mask: int) -> Held:

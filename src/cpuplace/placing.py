@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from attrs import evolve
 
+from cpuplace.cpulist import union_of
 from cpuplace.explaining import explain_fixed, explain_grant
 from cpuplace.explanation import Explanation
 from cpuplace.granting import Granted, grant
@@ -124,7 +125,7 @@ def _common_region(state: HostState, requests: tuple[ContainerRequest, ...]) -> 
         first,
         name="",
         count=sum(one.count for one in members),
-        forbid=CpuSet.from_mask(_union(one.forbid.mask for one in members)),
+        forbid=CpuSet.from_mask(union_of(one.forbid.mask for one in members)),
         wishes=first.wishes if alike else NO_WISHES,
         memory_bytes=sum(one.memory_bytes for one in members),
     )
@@ -132,13 +133,6 @@ def _common_region(state: HostState, requests: tuple[ContainerRequest, ...]) -> 
     if isinstance(answer, Refusal):
         return EVERYWHERE
     return answer.assignment.cpus.mask | answer.assignment.withheld.mask
-
-
-def _union(masks: Iterable[int]) -> int:
-    mask = 0
-    for one in masks:
-        mask |= one
-    return mask
 
 
 def _repeated(state: HostState, request: ContainerRequest) -> Placed | Refusal:

@@ -6,10 +6,10 @@ a base that no sum reaches, they add up and compare the same way. Below them eac
 first mover the highest, for the rank of its new CPU: of equal costs the lowest ids win, as the CPUs kept are the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cpuplace.cpulist import ids_of
+from cpuplace.cpulist import ids_of, union_of
 from cpuplace.hostmap import HostMap
 from cpuplace.reassign_seat import SUMMED, Cost, Mover, Seat
 from cpuplace.task import one
@@ -25,8 +25,8 @@ def matched(movers: Sequence[Mover]) -> tuple[Seat, ...] | None:
     """
     if not movers or not all(_gives_one(mover) for mover in movers):
         return None
-    kept = _union(mover.task.allowed & mover.held.cpus.mask for mover in movers)
-    places = _places(movers[0].task.host, _union(mover.task.allowed for mover in movers) & ~kept)
+    kept = union_of(mover.task.allowed & mover.held.cpus.mask for mover in movers)
+    places = _places(movers[0].task.host, union_of(mover.task.allowed for mover in movers) & ~kept)
     rows = [_choices(mover, places) for mover in movers]
     columns = sorted({cpu for row in rows for cpu in row})
     if len(columns) < len(rows):
@@ -54,13 +54,6 @@ def _gives_one(mover: Mover) -> bool:
     kept = mover.task.allowed & mover.held.cpus.mask
     bound = mover.held.mems or mover.held.preferred
     return not mover.by_core and not bound and kept.bit_count() == mover.task.count - 1
-
-
-def _union(masks: Iterable[int]) -> int:
-    mask = 0
-    for one_mask in masks:
-        mask |= one_mask
-    return mask
 
 
 def _places(host: HostMap, cpus: int) -> dict[int, tuple[int, tuple[int, ...]]]:

@@ -128,17 +128,17 @@ class HostState:
     @property
     def pool_mask(self) -> int:
         """Where shared containers may run, as a mask."""
-        return self.ground.pool_base & ~(self.integer | self.owned | self.withheld_mask)
+        return self.ground.pool_base & ~self.claimed_mask
 
     @property
     def free_mask(self) -> int:
         """What an integer container can be given, as a mask."""
-        return self.ground.free_base & ~(self.integer | self.owned | self.lent | self.withheld_mask)
+        return self.ground.free_base & ~(self.claimed_mask | self.lent)
 
     @property
     def set_aside_mask(self) -> int:
         """Kernel-isolated CPUs that nobody owns, as a mask."""
-        return self.ground.isolated & ~(self.integer | self.owned | self.withheld_mask)
+        return self.ground.isolated & ~self.claimed_mask
 
     @property
     def isolated_free_mask(self) -> int:

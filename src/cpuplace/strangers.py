@@ -5,6 +5,7 @@ They are never moved, and nobody who runs moves because of them: their CPUs are 
 
 from collections.abc import Iterable, Iterator
 
+from cpuplace.cpulist import union_of
 from cpuplace.idset import CpuSet
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import HostState
@@ -12,11 +13,7 @@ from cpuplace.state import HostState
 
 def cpus_of_strangers(requests: Iterable[ContainerRequest]) -> int:
     """The CPUs that those of them have who are not managed, as a mask."""
-    mask = 0
-    for request in requests:
-        if request.kind is Kind.UNMANAGED:
-            mask |= request.pin.mask
-    return mask
+    return union_of(request.pin.mask for request in requests if request.kind is Kind.UNMANAGED)
 
 
 def intrusions(state: HostState, requests: Iterable[ContainerRequest]) -> Iterator[str]:

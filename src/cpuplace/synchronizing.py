@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from attrs import evolve, field, frozen
 
 from cpuplace.binding import bound_nodes
+from cpuplace.cpulist import union_of
 from cpuplace.granting import Ask, ask_of, assignment_of
-from cpuplace.hotplug import as_many_as_possible, degradations, exactly
+from cpuplace.hotplug import as_many_as_possible, beside_others, degradations, exactly
 from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
 from cpuplace.pinning import pin_problem
 from cpuplace.refusal import BadPin
@@ -150,7 +151,8 @@ class _Rebuilding:
             self._after = without(self._after, request.container_id)
         state, ask = self._after, self._ask(request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
-        found, short = exactly(state, self._staying(ask, own), own), ""
+        staying = beside_others(state, ask, own, self._beside & ~self._promised_mask)
+        found, short = exactly(state, staying, own), ""
         if found is None:
             left = own.mask & (ask.free | ask.isolated_free)
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(left))
@@ -168,18 +170,9 @@ class _Rebuilding:
         theirs = self._promised_mask
         return ask._replace(free=ask.free & ~theirs, isolated_free=ask.isolated_free & ~theirs)
 
-    def _staying(self, ask: Ask, own: CpuSet) -> Ask:
-        """The same for who may keep all it has."""
-        state = self._after
-        beside = own.mask & self._beside & state.ground.free_base & ~(state.claimed_mask | self._promised_mask)
-        return ask._replace(free=ask.free | beside)
-
     @property
     def _promised_mask(self) -> int:
-        mask = 0
-        for claim in self._promised.values():
-            mask |= claim
-        return mask
+        return union_of(self._promised.values())
 
     def _baseline(self, one: Observed, cpus: CpuSet) -> CpuSet:
         known = self._former.owners.get(one.request.container_id)

@@ -10,13 +10,13 @@ Arriving never stands in another's way, since goals are apart, so whoever can ar
 searched for, depth first. A mover steps aside at most once. Memory nodes change with the last step only.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import repeat
 from typing import Final, NamedTuple
 
 from attrs import frozen
 
-from cpuplace.cpulist import ids_of
+from cpuplace.cpulist import ids_of, union_of
 from cpuplace.idset import CpuSet
 from cpuplace.state import Assignment, Held
 from cpuplace.step import Step, changed, op_between
@@ -74,7 +74,7 @@ class Road:
     @property
     def crowded(self) -> int:
         """CPUs on which shared containers run throughout, unless they make way."""
-        return _union(self.standing)
+        return union_of(self.standing)
 
 
 class Walk(NamedTuple):
@@ -140,7 +140,7 @@ def _ready(road: Road, walk: Walk) -> Iterator[Walk]:
         if key in road.movers:
             if not _won(road, walk, key) & _held_by_others(walk, key):
                 yield _move_in(road, walk, key)
-        elif room := _landing(road.hops[key], walk, _union(walk.held[mover] for mover in road.movers)):
+        elif room := _landing(road.hops[key], walk, union_of(walk.held[mover] for mover in road.movers)):
             yield _hop(road.hops[key], walk, key, room)
 
 
@@ -151,14 +151,7 @@ def _won(road: Road, walk: Walk, key: str) -> int:
 
 
 def _held_by_others(walk: Walk, key: str) -> int:
-    return _union(held for other, held in walk.held.items() if other != key)
-
-
-def _union(masks: Iterable[int]) -> int:
-    mask = 0
-    for one in masks:
-        mask |= one
-    return mask
+    return union_of(held for other, held in walk.held.items() if other != key)
 
 
 def _move_in(road: Road, walk: Walk, key: str) -> Walk:
@@ -209,7 +202,7 @@ def _need(mover: Mover, kept: int) -> int:
 def _way(road: Road, walk: Walk, key: str) -> tuple[int, int]:
     """(CPUs it can keep, CPUs it could borrow) without standing in anybody's way."""
     mover = road.movers[key]
-    wanted = _union(road.movers[other].goal for other in walk.waiting if other in road.movers and other != key)
+    wanted = union_of(road.movers[other].goal for other in walk.waiting if other in road.movers and other != key)
     kept = mover.was.cpus.mask & ~wanted
     room = road.spare & ~(_held_by_others(walk, key) | walk.held[key] | wanted | mover.was.request.forbid.mask)
     return kept, room
