@@ -85,11 +85,12 @@ class Node:
             notes += [note] if note else []
             observed.append(_observed(one, request))
         plan = synchronize(self.state, observed)
-        after = evolve(known, state=apply(self.state, plan))
+        after, changes = evolve(known, state=apply(self.state, plan)), changes_of(plan)
+        unbound = (key for key in after.state.assignments if not seen[key].cpus)
         return Answer(
             known=after,
-            changes=(*changes_of(plan), *_unbound(after, plan)),
-            decisions=(synchronized(after, plan, observed),),
+            changes=(*changes, *_untold(after.state, unbound, changes)),
+            decisions=(synchronized(after, changes, observed),),
             notes=(*notes, *map(after.in_words, plan.notes)),
         )
 
@@ -212,7 +213,9 @@ class Node:
     def carried(self, plan: Plan) -> Answer:
         """A plan for what is known that is to be carried out as it is."""
         known = evolve(self.known, state=apply(self.state, plan))
-        changes = (*changes_of(plan), *_taken_over(plan))
+        changes = changes_of(plan)
+        strangers = (key for key, one in self.state.owners.items() if one.kind is Kind.UNMANAGED)
+        changes = (*changes, *_untold(known.state, strangers, changes))
         return Answer(known=known, changes=changes, notes=tuple(map(known.in_words, plan.notes)))
 
     def written(self, ids: Iterable[str]) -> None:
@@ -289,20 +292,13 @@ class Node:
         )
 
 
-def _unbound(known: Known, plan: Plan) -> Changes:
-    """Containers without a cpuset that run just where they should: they get one, or they would run on CPUs to come."""
-    told = {key for key, _ in changes_of(plan)}
-    managed = {key: one for key, one in known.state.assignments.items() if one.kind is not Kind.UNMANAGED}
-    return tuple((key, one.held) for key, one in managed.items() if not known.seen[key].cpus and key not in told)
-
-
-def _taken_over(plan: Plan) -> Changes:
-    """Who was not managed before and runs just where it should, as far as we know: it is told, so that we do know."""
-    told, after = {key for key, _ in changes_of(plan)}, plan.after
-    strangers = (key for key, one in plan.before.owners.items() if one.kind is Kind.UNMANAGED and key in after)
-    return tuple(
-        (key, after[key].held) for key in strangers if after[key].kind is not Kind.UNMANAGED and key not in told
-    )
+def _untold(state: HostState, ids: Iterable[str], changes: Changes) -> Changes:
+    """Of those who have no cpuset that we gave: managed ones that run just where they should. They are told, or they
+    would run on CPUs to come.
+    """
+    told = {key for key, _ in changes}
+    left = (state[key] for key in ids if key in state and key not in told)
+    return tuple((one.container_id, one.held) for one in left if one.kind is not Kind.UNMANAGED)
 
 
 def _is_worse(was: Assignment, will: Assignment, asked: ContainerRequest) -> bool:

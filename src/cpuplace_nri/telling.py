@@ -7,7 +7,7 @@ from attrs import evolve
 
 from cpuplace import Assignment, CpuSet, Kind, Observed, Plan
 from cpuplace.events import Event, Resize, Restart, Seen, Start
-from cpuplace_nri.answer import changes_of
+from cpuplace_nri.answer import Changes
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
 
@@ -34,9 +34,8 @@ def updated(known: Known, held: Assignment, plan: Plan, asked: CpuSet | None) ->
     return evolve(_decision(known, held, plan, "hold", None), rule="R10", reason=reason)
 
 
-def synchronized(known: Known, plan: Plan, observed: Iterable[Observed]) -> Decision:
+def synchronized(known: Known, changes: Changes, observed: Iterable[Observed]) -> Decision:
     """All containers were looked at, and mended where it had to be."""
-    changes = changes_of(plan)
     seen = tuple(
         Seen(container_id=one.request.container_id, cpus=one.cpus, mems=one.mems, request=one.request)
         for one in observed
