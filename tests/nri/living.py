@@ -1,6 +1,7 @@
 """A whole plugin beside a runtime of ours, for as long as a test lasts."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import cpuplace as cp
 from cpuplace_nri.config import Config
+from cpuplace_nri.identity import Identity, Preinstalled
 from cpuplace_nri.process import Process
 from nri.fake_runtime import FakeRuntime
 
@@ -18,6 +20,12 @@ Life = Callable[[FakeRuntime], Awaitable[None]]
 def config(folder: Path, rt: FakeRuntime | None = None, **more: Any) -> Config:
     sock = str(rt.path) if rt else str(folder / "nobody.sock")
     return Config(socket=sock, lock=str(folder / "run"), admin_socket=str(folder / "admin.sock"), **more)
+
+
+def preinstalled(rt: FakeRuntime, index: str = "99", **how: Any) -> Preinstalled:
+    """A connection that the runtime made itself, as it starts a plugin with it."""
+    with rt.connect(**how) as its:
+        return Preinstalled(Identity("cpuplace", index), os.dup(its.fileno()))
 
 
 @asynccontextmanager

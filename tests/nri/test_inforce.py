@@ -10,10 +10,9 @@ import pytest
 import cpuplace as cp
 from cpuplace_nri.config import nri_policy
 from cpuplace_nri.configfile import read_config
-from cpuplace_nri.identity import Identity, Preinstalled
 from cpuplace_nri.process import Process
 from nri.fake_runtime import FakeRuntime, a_container, a_pod
-from nri.living import HOST, config, live, served, until
+from nri.living import HOST, config, live, preinstalled, served, until
 
 
 def test_a_reload_changes_what_is_live_as_a_whole_or_nothing(tmp_path: Path) -> None:
@@ -48,10 +47,8 @@ def test_a_reload_changes_what_is_live_as_a_whole_or_nothing(tmp_path: Path) -> 
 
 def test_a_plugin_that_the_runtime_starts_takes_its_configuration_from_it(tmp_path: Path) -> None:
     async def life(rt: FakeRuntime) -> None:
-        with rt.connect() as its:
-            preinstalled = Preinstalled(Identity("cpuplace", "42"), os.dup(its.fileno()))
-        said = config(tmp_path)
-        process = Process(said, reread=lambda: said, preinstalled=preinstalled, handed=True, host=lambda: HOST)
+        said, started = config(tmp_path), preinstalled(rt, "42")
+        process = Process(said, reread=lambda: said, preinstalled=started, handed=True, host=lambda: HOST)
         async with served(process) as task:
             await rt.synchronized("42-cpuplace")
             assert process.inforce.config.policy == nri_policy("weka", reserved=cp.CpuSet([0]))
@@ -69,10 +66,8 @@ def test_a_configuration_from_the_runtime_that_is_not_good_is_refused_with_its_l
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def life(rt: FakeRuntime) -> None:
-        with rt.connect() as its:
-            preinstalled = Preinstalled(Identity("cpuplace", "42"), os.dup(its.fileno()))
-        said = config(tmp_path)
-        process = Process(said, reread=lambda: said, preinstalled=preinstalled, handed=True, host=lambda: HOST)
+        said, started = config(tmp_path), preinstalled(rt, "42")
+        process = Process(said, reread=lambda: said, preinstalled=started, handed=True, host=lambda: HOST)
         async with served(process) as task:
             await task
         assert rt.plugins == []

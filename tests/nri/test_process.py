@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import threading
 from pathlib import Path
@@ -16,12 +15,11 @@ from cpuplace.replaying import replay
 from cpuplace_nri import process as whole
 from cpuplace_nri.asking import ask, ask_many
 from cpuplace_nri.cgroups import Cpuset
-from cpuplace_nri.identity import Identity, Preinstalled
 from cpuplace_nri.process import Process
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.ttrpc import Code, TtrpcError
 from nri.fake_runtime import CriError, FakeRuntime, a_container, a_pod
-from nri.living import HOST, config, live, served, until
+from nri.living import HOST, config, live, preinstalled, served, until
 
 
 async def asked(path: Path, cmd: str, **fields: str) -> dict[str, Any]:
@@ -147,9 +145,8 @@ def test_a_plugin_that_the_runtime_starts_and_tells_nothing_asks_what_runs(tmp_p
         async with served(before):
             await rt.synchronized()
             await rt.run(a_pod("p", qos="guaranteed"), a_container("db", "p", cpu=2, limited=True))
-        with rt.connect(told=False) as its:
-            preinstalled = Preinstalled(Identity("cpuplace", "99"), os.dup(its.fileno()))
-        process = Process(said, reread=lambda: said, preinstalled=preinstalled, host=lambda: HOST)
+        started = preinstalled(rt, told=False)
+        process = Process(said, reread=lambda: said, preinstalled=started, host=lambda: HOST)
         async with served(process):
             await rt.synchronized()
             try:
@@ -171,10 +168,9 @@ def test_a_runtime_that_tells_nothing_and_takes_no_other_connection_is_taken_for
     monkeypatch.setattr("cpuplace_nri.errands.ASKED", 2)
 
     async def life(rt: FakeRuntime) -> None:
-        with rt.connect(told=False) as its:
-            preinstalled = Preinstalled(Identity("cpuplace", "99"), os.dup(its.fileno()))
         said = config(tmp_path)  # whose socket nobody listens at
-        process = Process(said, reread=lambda: said, preinstalled=preinstalled, host=lambda: HOST)
+        started = preinstalled(rt, told=False)
+        process = Process(said, reread=lambda: said, preinstalled=started, host=lambda: HOST)
         async with served(process):
             await until(lambda: process.standing.introduced and not process.standing.missing())
             await rt.run(a_pod("p"), a_container("web", "p", cpu=0.5))
