@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ ROOT: Final = Path("/sys/fs/cgroup")
 V1: Final = (ROOT / "cpuset" / "cpuset.cpus").exists()
 """Whether the controller for CPUs has a hierarchy of its own."""
 CPUSETS: Final = ROOT / "cpuset" if V1 else ROOT
+SETTLING: Final = 5.0
+"""Seconds that a group may take to tell its processes: a millisecond, unless the machine is busy."""
 EFFECTIVE: Final = ("effective_cpus", "effective_mems") if V1 else ("cpus.effective", "mems.effective")
 
 
@@ -31,6 +34,11 @@ class Seen:
     allowed_mems: NodeSet
 
     @property
+    def steady(self) -> bool:
+        """Whether the group has told its processes: while its files are written they still have what they had."""
+        return (self.effective, self.effective_mems) == (self.allowed, self.allowed_mems)
+
+    @property
     def agreed(self) -> CpuSet:
         """The CPUs; raises AssertionError unless all three say the same."""
         assert self.cpus == self.effective == self.allowed, self
@@ -44,8 +52,24 @@ class Seen:
 
 
 def look(parent: str, container: str) -> Seen:
-    """What the kernel says of a running container below this parent."""
+    """What the kernel says of a running container below this parent, no change being half done."""
     folder = CPUSETS / parent.lstrip("/") / container
+    return settled(lambda: read(folder))
+
+
+def settled(looking: Callable[[], Seen]) -> Seen:
+    """The same twice and steady; after SETTLING seconds the last one as it is.
+
+    One look reads several files, so that a change between two of them shows a bit of before and a bit of after.
+    """
+    end, before, now = time.monotonic() + SETTLING, looking(), looking()
+    while not (now == before and now.steady) and time.monotonic() < end:
+        before, now = now, looking()
+    return now
+
+
+def read(folder: Path) -> Seen:
+    """What the files of a group and of its first process say, one after the other."""
     status = Path(f"/proc/{first(folder)}/status").read_text()
     return Seen(
         CpuSet.parse(value(folder, "cpus")),
