@@ -55,6 +55,10 @@ class Sheet:
         """What holds for this container: its own entries, else the pod's; several when aliases are given too."""
         return self.own.get(container, {}).get(what) or self.pod.get(what, ())
 
+    def is_silent(self, container: str) -> bool:
+        """Whether nothing holds for this container, as for most."""
+        return not self.pod and container not in self.own
+
 
 @frozen(slots=True, kw_only=True)
 class Said:
@@ -107,6 +111,8 @@ def read_said(sheet: Sheet, container: str, *, ignore_bad_forbid: bool = False) 
     >>> read_said(sheet, "db").pin, read_said(sheet, "log").wishes.cores
     (CpuSet('0-3'), 'any')
     """
+    if sheet.is_silent(container):
+        return NOTHING_SAID
     pin, words = _cores(sheet.entries(container, "cores"))
     forbid, notes = _forbid(sheet.entries(container, "forbid"), ignore_bad_forbid)
     wished: dict[str, Any] = {"cores": words[0]} if words else {}

@@ -6,14 +6,14 @@ empty set, nobody fewer CPUs than both before and after.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, pairwise, repeat
+from itertools import chain, pairwise
 from typing import Final, NamedTuple
 
 from cpuplace.cpulist import union_of
 from cpuplace.idset import CpuSet
 from cpuplace.request import Kind
 from cpuplace.state import Assignment, Held, HostState
-from cpuplace.step import Op, Step, changed
+from cpuplace.step import Op, Step, alike, changed
 from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, travel
 from cpuplace.transitions import unwidened
 
@@ -136,7 +136,7 @@ def _all_steps(
     before: HostState, after: HostState, shares: Iterable[Share], hops: Mapping[str, Hop], walk: Walk
 ) -> tuple[Step, ...]:
     """Release, narrow, the walk, grant, widen."""
-    landed = {key: walk.held[name] for name, hop in hops.items() for key in hop.keys}
+    landed = {hop.keys[0]: walk.held[name] for name, hop in hops.items()}
     narrow, widen = _around(shares, landed, walk.cleared)
     return (*_released(before, after), *narrow, *walk.steps, *_came(before, after), *widen)
 
@@ -196,8 +196,10 @@ def _missing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[s
 def _shares(before: HostState, after: HostState) -> list[Share]:
     """All shared containers that stay: most hold just what all are told of, so they are one."""
     special = {*after.picky, *before.apart, *after.apart}
-    stay = [key for key in after.shared if key in before.shared]
-    plain = tuple(key for key in stay if key not in special)
+    stay = tuple(after.shared)
+    if before.shared is not after.shared:
+        stay = tuple(key for key in stay if key in before.shared)
+    plain = tuple(key for key in stay if key not in special) if special else stay
     shares = [Share(plain, before.told, after.told)] if plain else []
     for key in (key for key in stay if key in special):
         request = after.shared[key]
@@ -228,9 +230,9 @@ def _around(shares: Iterable[Share], landed: Mapping[str, int], cleared: int) ->
         if hopped is None and middle != was:
             op = Op.NARROW if middle else Op.MOVE
             middle = middle or will
-            narrow += map(Step, repeat(op), keys, repeat(_held(was)), repeat(_held(middle)))
+            narrow += alike(op, keys, _held(was), _held(middle))
         if middle != will:
-            widen += map(Step, repeat(Op.WIDEN), keys, repeat(_held(middle)), repeat(_held(will)))
+            widen += alike(Op.WIDEN, keys, _held(middle), _held(will))
     return narrow, widen
 
 

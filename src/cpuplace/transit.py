@@ -11,7 +11,6 @@ searched for, depth first. A mover steps aside at most once. Memory nodes change
 """
 
 from collections.abc import Iterator
-from itertools import repeat
 from typing import Final, NamedTuple
 
 from attrs import frozen
@@ -19,7 +18,7 @@ from attrs import frozen
 from cpuplace.cpulist import ids_of, union_of
 from cpuplace.idset import CpuSet
 from cpuplace.state import Assignment, Held
-from cpuplace.step import Step, changed, op_between
+from cpuplace.step import Step, alike, changed, op_between
 
 
 @frozen(slots=True)
@@ -171,8 +170,7 @@ def _landing(hop: Hop, walk: Walk, owned: int) -> int:
 
 def _hop(hop: Hop, walk: Walk, key: str, room: int) -> Walk:
     before, after = Held(CpuSet.from_mask(hop.was)), Held(CpuSet.from_mask(room))
-    op = op_between(before, after)
-    return _with(walk, key, room, tuple(map(Step, repeat(op), hop.keys, repeat(before), repeat(after))))
+    return _with(walk, key, room, alike(op_between(before, after), hop.keys, before, after))
 
 
 def _with(walk: Walk, key: str, held: int, steps: tuple[Step, ...]) -> Walk:

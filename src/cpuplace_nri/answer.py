@@ -39,4 +39,4 @@ class Answer:
 
 def changes_of(plan: Plan) -> Changes:
     """The steps of containers that are there afterwards; what is gone needs none."""
-    return tuple((step.container_id, step.after) for step in plan.steps if step.after is not None)
+    return tuple([(key, after) for _, key, _, after in plan.steps if after is not None])

@@ -110,8 +110,8 @@ class Node:
             return answer
         former = state.by_name.get((answer.after[one.container_id].request.pod, one.facts.name))
         after = known.without([former] if former else [], state).with_seen(one, apply(state, answer))
-        held = after.state[one.container_id]
-        return self._answered(after, answer, one, started(after, held, answer), own=_own(one, held))
+        held, changes = after.state[one.container_id], _of_others(one, answer)
+        return self._answered(after, answer, one, changes, started(after, held, changes), own=_own(one, held))
 
     def update(self, one: Seen, asked: CpuSet | None) -> Answer | Refusal:
         """What changes when somebody updates a container: `one` has its new numbers, `asked` is a cpuset they ask for.
@@ -129,9 +129,9 @@ class Node:
         if isinstance(answer, Refusal):
             return answer
         after = known.with_seen(one, apply(state, answer))
-        held = after.state[key]
-        decision = updated(after, held, answer, asked)
-        return self._answered(after, answer, one, decision, last=((key, held.held),))
+        held, changes = after.state[key], _of_others(one, answer)
+        decision = updated(after, held, answer, changes, asked)
+        return self._answered(after, answer, one, (*changes, (key, held.held)), decision)
 
     def refused(self, one: Seen, refusal: Refusal, kind: str) -> Decision:
         """What is told of a request that was refused, with what was asked for where that could be read."""
@@ -242,15 +242,13 @@ class Node:
         after: Known,
         plan: Plan,
         one: Seen,
+        changes: Changes,
         decision: Decision | None,
         *,
         own: Own | None = None,
-        last: Changes = (),
     ) -> Answer:
-        """Stale specifications ride along first, then the changes of others; of `one` itself only what is `last`."""
-        own_id = one.container_id
-        changes = (*(change for change in changes_of(plan) if change[0] != own_id), *last)
-        known = after
+        """Stale specifications of others ride along first, then the changes."""
+        own_id, known = one.container_id, after
         if after.stale:
             ids = {key for key, _ in changes} | {own_id}
             riders = [key for key in sorted(after.stale - ids) if key in after.state][:RIDERS]
@@ -290,6 +288,11 @@ class Node:
         return self.known.with_seen(
             evolve(one, cpus=asked), state if isinstance(answer, Refusal) else apply(state, answer)
         )
+
+
+def _of_others(one: Seen, plan: Plan) -> Changes:
+    """Its own change goes another way: it is told as it is created, or last."""
+    return tuple([change for change in changes_of(plan) if change[0] != one.container_id])
 
 
 def _untold(state: HostState, ids: Iterable[str], changes: Changes) -> Changes:

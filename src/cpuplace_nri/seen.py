@@ -45,7 +45,7 @@ class Seen:
     def request(self, policy: Policy, siblings: Iterable["Seen"] = ()) -> ContainerRequest | Refusal:
         """What it asks for; the containers of its pod that are known count with it (`Policy.integer_scope`)."""
         others = {one.facts.name: one.facts for one in siblings if one.facts.name != self.facts.name}
-        facts = evolve(self.facts, cpuset=(self.cpus or CpuSet()) if self.foreign else None)
+        facts = evolve(self.facts, cpuset=self.cpus or CpuSet()) if self.foreign else self.facts
         answers = read_pod(evolve(self.pod, containers=(*others.values(), facts)), policy)
         answer = next(one for one in answers if one.container_id == self.container_id)
         if isinstance(answer, ContainerRequest) and answer.kind is Kind.UNMANAGED and self.cpus:

@@ -19,19 +19,20 @@ def rule_of(one: Assignment) -> str:
     return one.rule or _RULES[one.kind]
 
 
-def started(known: Known, held: Assignment, plan: Plan) -> Decision:
-    """A container was placed."""
-    return _decision(known, held, plan, "place", Start(request=held.request))
+def started(known: Known, held: Assignment, others: Changes) -> Decision:
+    """A container was placed, and these changed for it."""
+    return _decision(known, held, others, "place", Start(request=held.request))
 
 
-def updated(known: Known, held: Assignment, plan: Plan, asked: CpuSet | None) -> Decision | None:
+def updated(known: Known, held: Assignment, plan: Plan, others: Changes, asked: CpuSet | None) -> Decision | None:
     """A container was resized, or keeps its CPUs although somebody asks for others; None when neither."""
     if not plan.is_empty:
-        return _decision(known, held, plan, "resize", Resize(container_id=held.container_id, count=held.request.count))
+        event = Resize(container_id=held.container_id, count=held.request.count)
+        return _decision(known, held, others, "resize", event)
     if asked is None or asked == held.cpus:
         return None
     reason = f"somebody else (a kubelet with static CPU policy?) asks for CPUs {asked}: it keeps {held.cpus}"
-    return evolve(_decision(known, held, plan, "hold", None), rule="R10", reason=reason)
+    return evolve(_decision(known, held, (), "hold", None), rule="R10", reason=reason)
 
 
 def synchronized(known: Known, changes: Changes, observed: Iterable[Observed]) -> Decision:
@@ -45,10 +46,9 @@ def synchronized(known: Known, changes: Changes, observed: Iterable[Observed]) -
     return Decision(kind="synchronize", rule="R9", reason=reason, moves=moved, event=Restart(observed=seen))
 
 
-def _decision(known: Known, held: Assignment, plan: Plan, kind: str, event: Event | None) -> Decision:
-    own = held.container_id
-    owners = known.state.owners
-    moved = (step.container_id for step in plan.steps if step.container_id in owners and step.container_id != own)
+def _decision(known: Known, held: Assignment, others: Changes, kind: str, event: Event | None) -> Decision:
+    own, owners = held.container_id, known.state.owners
+    moved = [key for key, _ in others if key in owners]
     return Decision(
         kind=kind,
         container_id=own,

@@ -184,11 +184,11 @@ def _huge_pages(limits: Iterable[nri.HugepageLimit]) -> Mapping[int, int]:
 def _cpus(text: str) -> CpuSet | None:
     """The list, None for none and for what no kernel would take."""
     with suppress(BadInput):
-        return CpuSet.parse(text) or None
+        return (CpuSet.parse(text) or None) if text else None
     return None
 
 
 def _nodes(text: str) -> NodeSet | None:
     with suppress(BadInput):
-        return NodeSet.parse(text) or None
+        return (NodeSet.parse(text) or None) if text else None
     return None
