@@ -37,6 +37,6 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-def changes_of(plan: Plan) -> Changes:
-    """The steps of containers that are there afterwards; what is gone needs none."""
-    return tuple([(key, after) for _, key, _, after in plan.steps if after is not None])
+def changes_of(plan: Plan, but: str = "") -> Changes:
+    """The steps of containers that are there afterwards, `but` one; what is gone needs none."""
+    return tuple([(key, after) for _, key, _, after in plan.steps if after is not None and key != but])

@@ -110,7 +110,7 @@ class Node:
             return answer
         former = state.by_name.get((answer.after[one.container_id].request.pod, one.facts.name))
         after = known.without([former] if former else [], state).with_seen(one, apply(state, answer))
-        held, changes = after.state[one.container_id], _of_others(one, answer)
+        held, changes = after.state[one.container_id], changes_of(answer, but=one.container_id)
         return self._answered(after, answer, one, changes, started(after, held, changes), own=_own(one, held))
 
     def update(self, one: Seen, asked: CpuSet | None) -> Answer | Refusal:
@@ -129,7 +129,7 @@ class Node:
         if isinstance(answer, Refusal):
             return answer
         after = known.with_seen(one, apply(state, answer))
-        held, changes = after.state[key], _of_others(one, answer)
+        held, changes = after.state[key], changes_of(answer, but=key)
         decision = updated(after, held, answer, changes, asked)
         return self._answered(after, answer, one, (*changes, (key, held.held)), decision)
 
@@ -288,11 +288,6 @@ class Node:
         return self.known.with_seen(
             evolve(one, cpus=asked), state if isinstance(answer, Refusal) else apply(state, answer)
         )
-
-
-def _of_others(one: Seen, plan: Plan) -> Changes:
-    """Its own change goes another way: it is told as it is created, or last."""
-    return tuple([change for change in changes_of(plan) if change[0] != one.container_id])
 
 
 def _untold(state: HostState, ids: Iterable[str], changes: Changes) -> Changes:
