@@ -63,7 +63,7 @@ class Config:
         live=True,
     )
     widen_delay: int = _doc(
-        "milliseconds that shared containers may wait for freed CPUs before they get them without a request to ride on",
+        "milliseconds without a new container on CPUs of its own before shared ones get freed CPUs, at most 10 times that",
         default=1000,
         live=True,
     )

@@ -6,6 +6,7 @@ it again.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
@@ -30,6 +31,8 @@ SECOND_LOOK: Final = 1.0
 """Seconds until those that differ are looked at once more: only who differs twice has drifted."""
 ROUND: Final = 30.0
 """Seconds between two looks at everybody."""
+BUSY: Final = 10
+"""So many times its delay widening waits at most while containers with CPUs of their own keep coming."""
 TRIES: Final = 5
 FEW: Final = 8
 """Cgroups that are written in one turn; so many MANY are read in one."""
@@ -70,6 +73,7 @@ class Following:
         self._doubted: dict[str, None] = {}
         self._limited: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._placed = self._waits_since = -math.inf
 
     def linked(self, link: RuntimeLink) -> None:
         """Another connection to the runtime."""
@@ -81,15 +85,23 @@ class Following:
         self._fresh |= dict.fromkeys(key for key, _ in answer.changes)
         self._fresh |= dict.fromkeys(one.container_id for one in answer.decisions if one.container_id)
         self._once("look", LOOK, self._look_at_fresh)
-        if self._node.waits:
-            self._once("widen", self._manners.widen_delay, self.widen)
+        if answer.own is not None and answer.own.exclusive:
+            self._placed = _now()
+        if self._node.waits and not self._is_planned("widen"):
+            self._plan_widening()
 
     def carry_out(self, answer: Answer) -> None:
         """An answer became true that no reply carries."""
         self._once(f"carry {id(answer)}", 0, lambda: self._carry(answer))
 
     async def widen(self) -> None:
-        """Tell shared containers of the whole pool, all at once, when those who left CPUs have really left them."""
+        """Tell shared containers of the whole pool, all at once, when those who left CPUs have really left them.
+
+        Not while others keep coming: the next of them would make every shared container leave some of it again.
+        """
+        if (unrest := self._unrest()) > 0:
+            self._again("widen", unrest, self.widen)
+            return
         async with self._deciding.turn:
             unsettled = (*self._fresh, *self._doubted)
             if await self._deciding.finished(lambda: any(map(self._still_on_others, unsettled))):
@@ -99,7 +111,16 @@ class Following:
             self._node.commit(answer)
         await self._bring(key for key, _ in answer.changes)
         if self._node.waits:  # more came free meanwhile
-            self._again("widen", self._manners.widen_delay, self.widen)
+            self._plan_widening()
+
+    def _plan_widening(self) -> None:
+        self._waits_since = _now()
+        self._again("widen", self._manners.widen_delay, self.widen)
+
+    def _unrest(self) -> float:
+        """Seconds until nobody with CPUs of its own has come for a delay, or widening has waited long enough."""
+        delay = self._manners.widen_delay
+        return min(self._placed + delay, self._waits_since + BUSY * delay) - _now()
 
     async def close(self) -> None:
         """No more looks."""
@@ -249,8 +270,11 @@ class Following:
 
     def _once(self, name: str, delay: float, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do it after a delay, unless that is planned already."""
-        if name not in self._tasks or self._tasks[name].done():
+        if not self._is_planned(name):
             self._again(name, delay, what)
+
+    def _is_planned(self, name: str) -> bool:
+        return name in self._tasks and not self._tasks[name].done()
 
     def _again(self, name: str, delay: float, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def later() -> None:
@@ -267,6 +291,10 @@ class Following:
         if not task.cancelled() and task.exception() is not None:
             self._voice.count("errors", name.split()[0])
             self._voice.say("error", f"{name} failed: {task.exception()!r}")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _batches(items: tuple[str, ...], size: int) -> list[tuple[str, ...]]:

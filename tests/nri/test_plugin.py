@@ -421,6 +421,39 @@ async def test_widening_waits_then_goes_past_the_runtime_and_rides_with_a_reply(
         assert not at.runtime.wedged
 
 
+async def coming_and_going(at: Placing, name: str) -> None:
+    """A container with a CPU of its own, gone at once: what it had is free."""
+    await integer(at, name, 1)
+    await at.runtime.remove_pod(f"pod-{name}")
+
+
+@asynchronous
+async def test_widening_waits_for_a_rest() -> None:
+    async with placing(widen_delay=2000) as at:
+        await integer(at, "db", 4)
+        await shared(at)
+        await at.runtime.remove_pod("pod-db")
+        start = time.monotonic()
+        while time.monotonic() < start + 2.5:
+            await coming_and_going(at, "job")
+            assert at.cgroups.writes == []
+            await asyncio.sleep(0.05)
+        await at.until(lambda: at.cpus["web"] == "0-7")
+
+
+@asynchronous
+async def test_widening_does_not_wait_forever() -> None:
+    async with placing(widen_delay=150) as at:
+        await integer(at, "db", 4)
+        await shared(at)
+        await at.runtime.remove_pod("pod-db")
+        start = time.monotonic()
+        while not at.cgroups.writes:
+            assert time.monotonic() < start + 60
+            await coming_and_going(at, "job")
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(("version", "asks"), [("0.12.0", False), ("0.12.2", True)])
 @asynchronous
 async def test_a_cgroup_that_cannot_be_written_is_left_to_a_runtime_that_may_be_called(
