@@ -63,7 +63,7 @@ class Config:
         live=True,
     )
     widen_delay: int = _doc(
-        "milliseconds without a new container on CPUs of its own before shared ones get freed CPUs, at most 10 times that",
+        "milliseconds without a new exclusive container before shared ones get freed CPUs; at most ten times that",
         default=1000,
         live=True,
     )
