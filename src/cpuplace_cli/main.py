@@ -23,7 +23,9 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
 EXTRAS: Final = {"cyclopts": "cli", "rich": "cli", "yaml": "cli", "google": "nri"}
-"""Packages that a plain install lacks, and the extra that brings them."""
+"""Modules that a plain install lacks, and the extra that brings them."""
+PACKAGES: Final = {"yaml": "PyYAML", "google": "protobuf"}
+"""Whose names differ from those of their modules."""
 PLUGIN: Final = ("nri", "run")
 
 COMMANDS: Final = (
@@ -131,8 +133,8 @@ def _failed(error: Exception) -> int:
 
     if _is_usage(error):
         return fail(str(error), BAD_INPUT)
-    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
-        return fail(f"the command needs {error.name}: pip install 'cpuplace[{extra}]'", BAD_INPUT)
+    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get(module := (error.name or "").partition(".")[0])):
+        return fail(f"the command needs {PACKAGES.get(module, module)}: pip install 'cpuplace[{extra}]'", BAD_INPUT)
     if isinstance(error, BadInput):
         return fail(str(error), BAD_INPUT)
     if isinstance(error, CpuplaceError) and not isinstance(error, BrokenInvariant | StalePlan):
