@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
+import yaml
 from attrs import frozen
 
 import cpuplace as cp
@@ -14,6 +16,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 HOST = "amd-epyc-7742-2s-nps4"
 OTHERS = ("policy", "partitions", "nri", "kubelet")  # what these files hold are no manifests
 MANIFESTS = sorted(path.name for path in EXAMPLES.glob("*.yaml") if not path.name.startswith(OTHERS))
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_kubernetes_knows_every_field(name: str) -> None:
+    for one in yaml.safe_load_all((EXAMPLES / name).read_text()):
+        kubernetes_validate.validate(one, "1.37", strict=True)
 
 
 @frozen

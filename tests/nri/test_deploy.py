@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -47,6 +48,14 @@ def handed() -> str:
     text = documents()["ConfigMap"]["data"]["nri.yaml"]
     assert isinstance(text, str)
     return text
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.33", "1.37"])
+def test_kubernetes_knows_every_field(version: str) -> None:
+    for one in documents().values():
+        kubernetes_validate.validate(one, version, strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(documents()["DaemonSet"] | {"spce": {}}, version, strict=True)
 
 
 def test_there_is_a_daemonset_a_configmap_and_no_right_to_anything() -> None:
