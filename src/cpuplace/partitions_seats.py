@@ -59,10 +59,10 @@ class Unserved:
 
 @mutable(slots=True)
 class Taken:
-    """How often each CPU, core and queue is in use, by all roles and by those that are kept apart."""
+    """How often each CPU and queue is in use, which cores are, and how often by roles that are kept apart."""
 
     cpus: Counter[int] = field(factory=Counter)
-    cores: Counter[int] = field(factory=Counter)
+    cores: set[int] = field(factory=set)
     queues: Counter[Queue] = field(factory=Counter)
     apart_cpus: Counter[int] = field(factory=Counter)
     apart_cores: Counter[int] = field(factory=Counter)
@@ -76,7 +76,7 @@ class Taken:
     def take(self, seat: Seat, core: int) -> None:
         """Count a seat."""
         self.cpus[seat.cpu] += 1
-        self.cores[core] += 1
+        self.cores.add(core)
         self.queues.update(seat.queues)
         if seat.role.apart:
             self.apart_cpus[seat.cpu] += 1
@@ -197,7 +197,7 @@ class _Attempt:
     def _rank(self, role: PartitionRole, cpu: int) -> tuple[int, ...]:
         """How little a role likes a CPU: apart ones want a core to themselves, others the rest of a used core."""
         core = self.node.core_of[cpu]
-        used = self.taken.cores[core] > 0
+        used = core in self.taken.cores
         if role.apart:
             return core in self.own_apart, self.taken.apart_cores[core], used
         return self.taken.apart_cpus[cpu], 0 if core in self.own_cores else 1 if used else 2

@@ -314,6 +314,29 @@ def test_changes_are_told() -> None:
         "0 wal-writer: queues nvme0:0 -> none",
         "0 telemetry-worker: cpus 1 -> 10",
     ]
+    assert "0 wal-writer: cpus none -> 0" in [str(one) for one in other.changes(before)]
+
+
+def cores_of(*cores: int) -> cp.Topology:
+    """One node; the core of each CPU."""
+    return cp.Topology.from_rows([cp.CpuRow(cpu, core, 0, 0, 0) for cpu, core in enumerate(cores)])
+
+
+def test_who_is_not_kept_apart_takes_the_rest_of_a_core_that_others_use() -> None:
+    plan = cp.NumaPlanner(cores_of(0, 1, 1, 0)).plan_partitions("ab", [TELEMETRY]).unwrap()
+    assert cpus(plan) == ["0", "3"]
+
+
+def test_who_is_kept_apart_shares_no_core_with_its_own_partition() -> None:
+    apart = [evolve(TELEMETRY, name=name, apart=True) for name in "xy"]
+    plan = cp.NumaPlanner(cores_of(0, 1, 2, 2, 0, 1)).plan_partitions("ab", apart).unwrap()
+    assert cpus(plan) == ["0-1", "2,4"]
+
+
+def test_who_is_kept_apart_goes_where_fewest_of_its_kind_are() -> None:
+    apart = [evolve(TELEMETRY, apart=True)]
+    plan = cp.NumaPlanner(cores_of(0, 1, 2, 0)).plan_partitions("abcde", apart, oversubscribe=True).unwrap()
+    assert cpus(plan) == ["0", "1", "2", "3", "1"]
 
 
 def test_json_follows_its_schema() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from types import ModuleType
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ from cpuplace.cpulist import ids_of
 from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet
+from cpuplace.preference import measure
 from cpuplace.task import compile_task
 from cpuplace.wishes import PLAIN_WISHES, CoresWish, L3Wish, ResolvedWishes
 from laws.made_once import booleans, integers, sampled_from
@@ -191,6 +193,23 @@ def _dropped(wishes: ResolvedWishes, wish: str) -> ResolvedWishes:
         "": {},
     }
     return evolve(wishes, **fields[wish])  # type: ignore[arg-type]
+
+
+@given(st.data())
+def test_what_is_shown_of_a_grant_is_its_tuple(data: st.DataObject) -> None:
+    question = data.draw(questions())
+    oracle = Oracle(question)
+    grant = set(data.draw(st.sets(sampled_from(sorted(oracle.free)), min_size=1))) if oracle.free else set()
+    if not grant:
+        return
+    shown = measure(
+        HostMap.of(question.host),
+        CpuSet(grant).mask,
+        free=CpuSet(oracle.free).mask,
+        wishes=question.wishes,
+        others=CpuSet(oracle.others).mask,
+    )
+    assert shown == Oracle(replace(question, count=len(grant))).tuple_of(grant)
 
 
 @given(st.data())

@@ -89,6 +89,17 @@ def test_all_cpus_of_one_container_gone_and_a_whole_node_gone() -> None:
     assert str(offline(state, "0-1,4-5").after["a"].cpus) == "2,6"
 
 
+def test_who_has_no_cpu_left_keeps_its_old_ones_and_is_noted() -> None:
+    plan = offline(put(cp.ContainerRequest.integer("a", 1, forbid=cp.CpuSet.parse("1-7"))), "0")
+    assert (str(plan.after["a"].cpus), plan.notes) == ("0", ("a: has 0 usable CPUs of the 1 it asked for",))
+
+
+def test_who_has_too_many_keeps_the_first_of_them() -> None:
+    row = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4))
+    seen = cp.Observed(request=cp.ContainerRequest.integer("a", 1), cpus=cp.CpuSet.parse("0-1"))
+    assert str(cp.synchronize(row, [seen]).after["a"].cpus) == "0"
+
+
 def test_too_few_cpus_are_noted_and_made_up_for_when_they_return() -> None:
     state = put(cp.ContainerRequest.integer("a", 6))
     poor = offline(state, "4-7")

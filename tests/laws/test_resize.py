@@ -119,8 +119,31 @@ def test_too_much_is_refused_with_what_fits() -> None:
     assert isinstance(stuck, cp.PoolExhausted) and stuck.fits == 2
 
 
+def test_notes_of_the_new_request_are_notes_of_the_plan() -> None:
+    request = evolve(cp.ContainerRequest.integer("a", 3), notes=("a: said twice",))
+    assert cp.resize(put(cp.ContainerRequest.integer("a", 2)), request).unwrap().notes == ("a: said twice",)
+
+
+def test_who_runs_on_kernel_isolated_cpus_shrinks_on_them_and_nobody_else_to_them() -> None:
+    host = evolve(TINY, isolated=cp.CpuSet.parse("2-3"))
+    state = cp.HostState.empty(host)
+    for count, wish in ((2, "require"), (3, "prefer")):
+        request = cp.ContainerRequest.integer(wish, count, wishes=cp.Wishes(isolated=wish))  # type: ignore[arg-type]
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    assert [str(state[key].cpus) for key in ("require", "prefer")] == ["2-3", "0-1,4"]
+    for key, count, cpus in (("require", 1, "2"), ("prefer", 2, "0,4")):
+        request = evolve(state[key].request, count=count)
+        assert str(cp.resize(state, request).unwrap().after[key].cpus) == cpus
+    first, second = cp.ContainerRequest.integer("o", 1), cp.ContainerRequest.integer("b", 2)
+    wishing = evolve(second, wishes=cp.Wishes(isolated="prefer", cores="any"))
+    beside = put(first, wishing)
+    assert cp.resize(beside, evolve(wishing, count=1)).unwrap().after["b"].cpus < beside["b"].cpus
+
+
 def test_the_policy_may_keep_the_baseline() -> None:
     state = put(cp.ContainerRequest.integer("a", 4), resize_below_baseline="refuse")
+    grown = cp.resize(state, cp.ContainerRequest.integer("a", 5)).unwrap().after
+    assert cp.resize(grown, cp.ContainerRequest.integer("a", 4)).unwrap().after["a"].cpus == state["a"].cpus
     refusal = cp.resize(state, cp.ContainerRequest.integer("a", 2))
     assert isinstance(refusal, cp.WishUnmet) and (refusal.rule, refusal.asked, refusal.fits) == ("R10", 2, 4)
     assert (refusal.container_id, refusal.wish) == ("a", "resize_below_baseline")
