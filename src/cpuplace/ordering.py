@@ -14,7 +14,7 @@ from cpuplace.idset import CpuSet
 from cpuplace.request import Kind
 from cpuplace.state import Assignment, Held, HostState
 from cpuplace.step import Op, Step, alike, changed
-from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, travel
+from cpuplace.transit import STANDING, Hop, Mover, Road, Walk, hopped, travel
 from cpuplace.transitions import unwidened
 
 
@@ -95,14 +95,13 @@ def ordered(
     unchanged = before.told == after.told and before.apart == after.apart
     shares = [] if unchanged and not movers else _shares(before, after)
     hops = _hops(shares, whole=one_step_per_container)
-    walk = STANDING
-    if movers or hops:
+    walk: Walk | None = STANDING
+    if movers:
         road = _road(before, after, shares, movers, hops)
-        found = travel(road, one_step=one_step_per_container, allow_dip=allow_dip)
-        if found is None:
-            return None
-        walk = found
-    return _all_steps(before, after, shares, hops, walk)
+        walk = travel(road, one_step=one_step_per_container, allow_dip=allow_dip)
+    elif hops:
+        walk = hopped(hops)
+    return None if walk is None else _all_steps(before, after, shares, hops, walk)
 
 
 def through(states: tuple[HostState, ...], *, allow_dip: bool = False) -> tuple[Step, ...] | None:
@@ -152,7 +151,7 @@ def _road(
     return Road(
         movers=movers,
         hops=hops,
-        spare=_spare(before, after, movers) if movers else 0,
+        spare=_spare(before, after, movers),
         standing=tuple({was & will: None for keys, was, will in shares if keys not in hopping}),
     )
 

@@ -10,7 +10,8 @@ Arriving never stands in another's way, since goals are apart, so whoever can ar
 searched for, depth first. A mover steps aside at most once. Memory nodes change with the last step only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
 from attrs import frozen
@@ -103,6 +104,17 @@ def travel(road: Road, *, one_step: bool = False, allow_dip: bool = False) -> Wa
     return None if walk.waiting else walk
 
 
+def hopped(hops: Mapping[str, Hop]) -> Walk | None:
+    """The walk on which all hop and nobody else moves, so that nobody is in the way; None when one has no CPU to go to.
+
+    The same as `travel`, sooner: this is what most containers that come ask of shared ones.
+    """
+    if not all(hop.will for hop in hops.values()):
+        return None
+    steps = chain.from_iterable(_leap(hop, hop.will) for hop in hops.values())
+    return STANDING._replace(steps=tuple(steps), held={key: hop.will for key, hop in hops.items()})
+
+
 def _idle_given_up(road: Road, walk: Walk) -> Walk:
     """The walk when all who wait still hold their CPUs, but no idle siblings any more: that takes no step."""
     return walk._replace(
@@ -169,8 +181,12 @@ def _landing(hop: Hop, walk: Walk, owned: int) -> int:
 
 
 def _hop(hop: Hop, walk: Walk, key: str, room: int) -> Walk:
+    return _with(walk, key, room, _leap(hop, room))
+
+
+def _leap(hop: Hop, room: int) -> tuple[Step, ...]:
     before, after = Held(CpuSet.from_mask(hop.was)), Held(CpuSet.from_mask(room))
-    return _with(walk, key, room, alike(op_between(before, after), hop.keys, before, after))
+    return alike(op_between(before, after), hop.keys, before, after)
 
 
 def _with(walk: Walk, key: str, held: int, steps: tuple[Step, ...]) -> Walk:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import cpuplace as cp
 from cpuplace.binding import bound_nodes
 from cpuplace.ordering import forced, ordered
+from cpuplace.transit import Hop, Road, hopped, travel
 from cpuplace.transitions import replaced
 from cpuplace.wishes import PLAIN_WISHES
 from laws.made_once import booleans, integers, sampled_from
@@ -186,3 +187,9 @@ def test_going_straight_to_quite_other_cpus_is_a_move() -> None:
         gone, cp.place(gone, cp.ContainerRequest.pinned("new", cp.CpuSet([0, 1, 2]), exclusive=True)).unwrap()
     )
     assert [step.op.value for step in forced(before, after)] == ["release", "move", "grant"]
+
+
+@given(st.lists(st.tuples(integers(1, 15), integers(0, 15), booleans()), max_size=4), booleans())
+def test_hops_of_shared_containers_alone_are_what_the_walk_finds(ways: list[tuple[int, int, bool]], once: bool) -> None:
+    hops = {f"h{at}": Hop((f"s{at}", f"t{at}"), *way) for at, way in enumerate(ways)}
+    assert hopped(hops) == travel(Road(movers={}, hops=hops, spare=0, standing=()), one_step=once)
