@@ -102,18 +102,20 @@ def _block(value: object) -> str:
 def to_dict(state: HostState) -> dict[str, Any]:
     """The state as plain values for JSON, in the shape of `SCHEMA`."""
     requests = [one.request for one in state.owners.values()] + list(state.shared.values())
-    return {
+    values: dict[str, Any] = {
         "schema": VERSION,
         "host": shape(state.topology),
         "policy": policy_format.render(state.policy),
         "version": state.version,
         "containers": [container_dict(request, state.owners.get(request.container_id)) for request in requests],
-    } | nonempty(
+    }
+    if state.told != state.pool_mask:
+        values["told"] = _list(state.told)  # also when that is of no CPU
+    return values | nonempty(
         remembered=[
             {"pod": pod, "name": name, "cpus": _list(held.cpus)} | nonempty(init=held.init)
             for (pod, name), held in state.remembered.items()
         ],
-        told=None if state.told == state.pool_mask else _list(state.told),
         held_apart={key: _list(mask) for key, mask in state.apart.items()},
         low_pool=state.low_pool,
     )

@@ -45,6 +45,19 @@ def everything(state: cp.HostState) -> tuple[object, ...]:
     return (*facts, *sums, state.policy, list(state.assignments.items()), state.remembered)
 
 
+def test_a_state_in_which_all_that_share_hold_something_of_their_own_is_read_back() -> None:
+    """A host that had no CPU for the pool comes back: nothing was told to all, and widening waits (R7)."""
+    row = cp.Topology.uniform(cores_per_l3=4)
+    state = cp.HostState.empty(row, cp.Policy(widen="lazy"))
+    for request in (cp.ContainerRequest.integer("a", 2), cp.ContainerRequest.shared("s", forbid=cp.CpuSet([3]))):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    gone = cp.change_topology(state, row.with_online(cp.CpuSet.parse("0-1"))).after
+    seen = [cp.Observed(request=one.request, cpus=one.cpus) for one in gone.assignments.values()]
+    back = cp.change_topology(cp.synchronize(gone, seen).after, row).after
+    assert (back.told, read(back).digest) == (0, back.digest)
+    assert everything(read(back)) == everything(back)
+
+
 @given(states(most=8))
 def test_a_state_is_read_back_exactly(state: cp.HostState) -> None:
     again = read(state)
