@@ -119,7 +119,8 @@ def through(states: tuple[HostState, ...], *, allow_dip: bool = False) -> tuple[
 def forced(before: HostState, after: HostState) -> tuple[Step, ...]:
     """The same steps where no order of them is legal: everybody goes straight, whoever is in the way.
 
-    For repairs alone: a world that was unsafe before may have no safe way out of it.
+    For repairs alone: a world that was unsafe before may have no safe way out of it, nor may a host that lost CPUs have
+    one (an integer container and shared ones that have to change places, and not a CPU to spare).
     """
     shares, movers = _shares(before, after), _movers(before, after)
     steps = [changed(key, one.was.held, one.will.held) for key, one in movers.items() if one.was.held != one.will.held]

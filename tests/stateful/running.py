@@ -25,10 +25,11 @@ class Running:
     def carry_out(self, plan: cp.Plan, asked: Mapping[str, cp.ContainerRequest], done: int | None = None) -> None:
         """The first steps of a plan, all when None; `asked` are the requests that this plan answers.
 
-        No step makes a new danger, but for repairs of a world from which no safe way leads.
+        No step makes a new danger, but for repairs (of a world, of a host that lost CPUs) to which no safe way leads.
         """
         kinds = _kinds(plan)
-        forced = plan.world is not None and ordered(plan.world, plan.after, allow_dip=True) is None
+        repair = plan.world is not None or plan.before.topology is not plan.after.topology
+        forced = repair and ordered(plan.world or plan.before, plan.after, allow_dip=True) is None
         known = dangers(self.held, kinds, plan)
         for step in plan.steps[:done]:
             self._carry_out(step, asked)
