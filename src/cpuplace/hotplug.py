@@ -61,7 +61,7 @@ def _mended(state: HostState, one: Assignment) -> Assignment:
     if one.kind is not Kind.INTEGER:
         return _pin_mended(state, one)
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
-    ask = beside_others(alone, ask_of(alone, one.request, one.request.count), one.cpus, alone.lent)
+    ask = beside_others(alone, ask_of(alone, one.request, one.request.count), one.cpus - one.request.forbid, alone.lent)
     still = exactly(alone, ask, one.cpus)
     if still is not None:
         return evolve(one, withheld=CpuSet.from_mask(still.withheld), degraded="")
@@ -128,7 +128,7 @@ def _legal(state: HostState, question: tuple[Ask, bool]) -> Choice | None:
 
 
 def beside_others(state: HostState, ask: Ask, has: CpuSet, others: int) -> Ask:
-    """The same for who may stay where it runs although the `others` run there too, who own no CPU."""
+    """The same for who may keep CPUs that it `has` although the `others` run there too, who own no CPU."""
     beside = has.mask & others & state.ground.free_base & ~state.claimed_mask
     return ask._replace(free=ask.free | beside)
 

@@ -10,7 +10,7 @@ from cpuplace.granting import Ask, ask_of, assignment_of
 from cpuplace.hotplug import as_many_as_possible, beside_others, degradations, exactly
 from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
 from cpuplace.pinning import pin_problem
-from cpuplace.refusal import BadPin
+from cpuplace.refusal import BadPin, PinOverlap, Refusal
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState, Remembered
@@ -127,7 +127,7 @@ class _Rebuilding:
         if request.kind is Kind.UNMANAGED:
             self._add(Assignment(request, request.pin, rule="K0"))
             return
-        problem = pin_problem(state, request)
+        problem = self._pin_problem(request)
         keeps = isinstance(problem, BadPin)  # a list that cannot be had is not written anywhere
         cpus = (one.cpus or state.topology.online) if keeps else request.pin
         wishes = resolve(state.policy.wishes, request.wishes)
@@ -144,6 +144,14 @@ class _Rebuilding:
             )
         )
 
+    def _pin_problem(self, request: ContainerRequest) -> Refusal | None:
+        """Why it should not have its list; that strangers run there too is no reason for who runs (K0)."""
+        problem = pin_problem(self._after, request)
+        if not self._beside or not isinstance(problem, PinOverlap):
+            return problem
+        strangers = all(self._after.owners[key].kind is Kind.UNMANAGED for key in problem.holders)
+        return None if strangers else problem
+
     def _take_integer(self, one: Observed) -> None:
         """What we gave it or what it has when that is legal, else as much of it as can be kept, else the pool."""
         request = one.request
@@ -151,7 +159,7 @@ class _Rebuilding:
             self._after = without(self._after, request.container_id)
         state, ask = self._after, self._ask(request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
-        staying = beside_others(state, ask, own, self._beside & ~self._promised_mask)
+        staying = beside_others(state, ask, own - request.forbid, self._beside & ~self._promised_mask)
         found, short = exactly(state, staying, own), ""
         if found is None:
             left = own.mask & (ask.free | ask.isolated_free)

@@ -1,5 +1,6 @@
 """R9: whatever runs, synchronizing leads to a state without violations, loses nobody, and then has nothing to do."""
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +124,27 @@ def test_an_isolated_container_leaves_a_cpu_that_may_not_be_used() -> None:
     request = cp.ContainerRequest.integer("a", 1, wishes=cp.Wishes(cores="isolate"))
     plan = cp.synchronize(here, [cp.Observed(request=request, cpus=cp.CpuSet([4]))])
     assert str(plan.after["a"].cpus) == "0" and cp.violations(plan.after) == ()
+
+
+def test_nobody_keeps_a_forbidden_cpu_because_a_stranger_runs_there_too() -> None:
+    stranger = seen(cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet([0])), "0")
+    picky = cp.ContainerRequest.integer("a", 2, forbid=cp.CpuSet([0]))
+    plan = cp.synchronize(EMPTY, [stranger, seen(picky, "0,4")])
+    assert cp.violations(plan.after) == () and str(plan.after["a"].cpus) == "1,4"
+
+
+@pytest.mark.parametrize("had", ["0", "0-7"])
+def test_who_has_its_pin_keeps_it_where_a_stranger_runs_too(had: str) -> None:
+    pin = cp.ContainerRequest.pinned("p", cp.CpuSet([0]), exclusive=True)
+    stranger = cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet([0]))
+    state = cp.apply(EMPTY, cp.place_all(EMPTY, [pin, stranger]).unwrap())
+    runs = [seen(stranger, "0"), seen(pin, had)]
+    assert cp.synchronize(state, runs).after is state
+    anew = cp.synchronize(EMPTY, runs)
+    assert (str(anew.after["p"].cpus), anew.after["p"].degraded) == ("0", "")
+    assert anew.notes == ("u: not managed, runs on exclusive CPUs 0",)
+    apart = cp.synchronize(state, runs, leave_strangers=True).after["p"]
+    assert apart.degraded == "the pin 0 meets CPUs 0 of u"
 
 
 def test_whom_we_gave_the_cpus_keeps_them() -> None:
