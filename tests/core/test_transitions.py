@@ -77,3 +77,12 @@ def test_all_are_told_of_the_whole_pool_at_once() -> None:
     assert transitions.told_all(freed)["s"].cpus == ROW.online
     alone = transitions.without(put(integer("a", 2), widen="lazy"), "a")
     assert transitions.told_all(alone) is alone
+
+
+def test_a_digest_is_the_same_number_in_every_version() -> None:
+    """Saved states and plans name digests."""
+    state = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4))
+    for request in (cp.ContainerRequest.integer("a", 2, pod="p"), cp.ContainerRequest.shared("s")):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    assert state.digest == 1_871_598_727_571_342_226
+    assert cp.release(state, "a").after.digest == 894_245_433_006_539_226, "with what is remembered"
