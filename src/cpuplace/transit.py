@@ -10,7 +10,7 @@ Arriving never stands in another's way, since goals are apart, so whoever can ar
 searched for, depth first. A mover steps aside at most once. Memory nodes change with the last step only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -199,9 +199,9 @@ def _detours(road: Road, walk: Walk, allow_dip: bool) -> Iterator[Walk]:
     movers = [key for key in walk.waiting if key in road.movers and key not in walk.aside]
     ways = [(key, *_way(road, walk, key)) for key in movers]
     for key, kept, room in sorted(ways, key=lambda way: _need(road.movers[way[0]], way[1])):
-        cpus = _filled(road, walk, road.movers[key], kept, room)
-        if cpus and cpus != walk.held[key]:
-            yield _aside(road, walk, key, cpus)
+        for cpus in _fillings(road, walk, key, kept, room):
+            if cpus and cpus != walk.held[key]:
+                yield _aside(road, walk, key, cpus)
     for key, _, _ in ways if allow_dip else ():
         mover = road.movers[key]
         common = mover.was.cpus.mask & mover.goal
@@ -222,17 +222,28 @@ def _way(road: Road, walk: Walk, key: str) -> tuple[int, int]:
     return kept, room
 
 
-def _filled(road: Road, walk: Walk, mover: Mover, kept: int, room: int) -> int:
-    """What it keeps, filled up with CPUs to borrow: those without shared containers first; 0 when too few."""
-    need = _need(mover, kept)
-    crowded = road.crowded & ~walk.cleared
+def _fillings(road: Road, walk: Walk, key: str, kept: int, room: int) -> Iterator[int]:
+    """What it could hold meanwhile: all that it can keep; else CPUs that it is to get, so that others can use the rest.
+
+    Of those to borrow, the ones without shared containers come first; 0 when there are too few.
+    """
+    mover, crowded = road.movers[key], road.crowded & ~walk.cleared
+    borrowed = (*ids_of(room & ~crowded), *ids_of(room & crowded))
+    yield _filled(road, walk, mover.least, kept, borrowed)
+    if room & mover.goal:
+        won = [cpu for cpu in borrowed if mover.goal >> cpu & 1]
+        yield _filled(road, walk, mover.least, 0, (*won, *ids_of(kept), *borrowed))
+
+
+def _filled(road: Road, walk: Walk, least: int, held: int, cpus: Iterable[int]) -> int:
+    """`held` filled up to the least number, in this order; every shared container keeps a CPU. 0 when too few."""
     cleared = walk.cleared
-    for cpu in (*ids_of(room & ~crowded), *ids_of(room & crowded)):
+    for cpu in cpus:
         bit = 1 << cpu
-        if need > 0 and all(one & ~(cleared | bit) for one in road.standing if one & bit):
-            cleared |= bit & crowded
-            kept, need = kept | bit, need - 1
-    return kept if need <= 0 else 0
+        if held.bit_count() < least and all(one & ~(cleared | bit) for one in road.standing if one & bit):
+            cleared |= bit & road.crowded
+            held |= bit
+    return held if held.bit_count() >= least else 0
 
 
 def _aside(road: Road, walk: Walk, key: str, cpus: int) -> Walk:

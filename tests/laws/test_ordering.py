@@ -101,6 +101,22 @@ def test_who_steps_aside_leaves_every_shared_container_a_cpu() -> None:
     assert ordered(crowded, moved(crowded, a="2-3", b="0-1")) is None
 
 
+def test_who_steps_aside_may_do_so_onto_cpus_that_it_is_to_get() -> None:
+    """So that others can use what it leaves: here "b" goes to 2 and 6-7 first, and CPU 3 is free for "a"."""
+    before = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=8), cp.Policy(min_shared_cpus=0))
+    for key, count in (("a", 1), ("b", 3), ("c", 2)):
+        before = cp.apply(before, cp.place(before, cp.ContainerRequest.integer(key, count)).unwrap())
+    steps = ordered(before, moved(before, a="4", b="5-7", c="0-1"))
+    assert steps is not None
+    assert [(step.container_id, str(step.after.cpus)) for step in steps if step.after] == [
+        ("b", "2,6-7"),
+        ("a", "3"),
+        ("c", "0-1"),
+        ("a", "4"),
+        ("b", "5-7"),
+    ]
+
+
 @given(st.lists(st.text("abcdef", min_size=1, max_size=6), min_size=2, max_size=5, unique=True))
 def test_who_comes_or_goes_together_does_so_in_order(names: list[str]) -> None:
     empty = put()
