@@ -126,6 +126,16 @@ def test_who_comes_or_goes_together_does_so_in_order(names: list[str]) -> None:
     assert gone is not None and [step.container_id for step in gone] == names
 
 
+@given(changes())
+def test_a_plan_takes_the_strictest_order_there_is(change: tuple[cp.HostState, cp.HostState]) -> None:
+    before, after = change
+    strict, dipping = ordered(before, after), ordered(before, after, allow_dip=True)
+    once = ordered(before, after, one_step_per_container=True)
+    steps = next(order for order in (strict, dipping, forced(before, after)) if order is not None)
+    assert cp.Plan(before=before, after=after).steps == steps
+    assert cp.Plan(before=before, after=after, one_step_per_container=True).steps == (steps if once is None else once)
+
+
 def naive_order(before: cp.HostState, after: cp.HostState, *, dip: bool = False) -> bool:
     """Whether movers can get to their places one by one, each directly or, once, by CPUs that no one else is to get."""
     movers = [key for key, one in after.owners.items() if key in before.owners and before.owners[key].held != one.held]
