@@ -85,6 +85,7 @@ def test_shared_containers_change_in_one_step_where_there_is_one(old: set[int], 
     assert one is not None and two is not None
     assert [step.op.value for step in one] == ["release", "move", "grant"]
     assert [step.op.value for step in two] == ["release", "narrow", "grant", "widen"]
+    assert cp.Plan(before=before, after=after, one_step_per_container=True).steps == one
 
 
 def test_in_one_step_nobody_changes_places_with_shared_containers() -> None:
