@@ -159,7 +159,7 @@ class _Rebuilding:
             self._after = without(self._after, request.container_id)
         state, ask = self._after, self._ask(request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
-        staying = beside_others(state, ask, own - request.forbid, self._beside & ~self._promised_mask)
+        staying = beside_others(state, request, ask, own.mask & self._beside & ~self._promised_mask)
         found, short = exactly(state, staying, own), ""
         if found is None:
             left = own.mask & (ask.free | ask.isolated_free)

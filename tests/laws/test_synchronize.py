@@ -133,6 +133,17 @@ def test_nobody_keeps_a_forbidden_cpu_because_a_stranger_runs_there_too() -> Non
     assert cp.violations(plan.after) == () and str(plan.after["a"].cpus) == "1,4"
 
 
+def test_who_has_a_kernel_isolated_cpu_keeps_it_where_a_stranger_runs_too() -> None:
+    state = cp.HostState.empty(evolve(HOST, isolated=cp.CpuSet([3])))
+    wishing = cp.ContainerRequest.integer("a", 1, wishes=cp.Wishes(isolated="prefer"))
+    stranger = cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet([3]))
+    for request in (wishing, stranger):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    assert str(state["a"].cpus) == "3"
+    assert cp.synchronize(state, observed(state)).is_empty
+    assert cp.change_topology(state, state.topology.with_online(HOST.online - cp.CpuSet([0]))).after["a"] == state["a"]
+
+
 @pytest.mark.parametrize("had", ["0", "0-7"])
 def test_who_has_its_pin_keeps_it_where_a_stranger_runs_too(had: str) -> None:
     pin = cp.ContainerRequest.pinned("p", cp.CpuSet([0]), exclusive=True)
