@@ -161,7 +161,7 @@ def _told(state: HostState, taken: int) -> tuple[int, dict[str, int]]:
     pool = ground.pool_base & ~taken
     if not state.shared:
         return pool, {}
-    if ground.policy.widen == "lazy" and not _outside(state, pool):
+    if ground.policy.widen == "lazy" and not _outside(state, pool) and not _strays(state, pool):
         return state.told, state.apart
     if not pool:
         return state.told, state.apart
@@ -201,6 +201,12 @@ def _outside(state: HostState, pool: int) -> int:
     for mask in state.apart.values():
         told |= mask
     return told & ~pool
+
+
+def _strays(state: HostState, pool: int) -> bool:
+    """Whether somebody who had to keep forbidden CPUs, for want of others, has others now."""
+    forbids = ((mask, state.shared[key].forbid.mask) for key, mask in state.apart.items())
+    return any(mask & forbid and pool & ~forbid for mask, forbid in forbids)
 
 
 def regrounded(state: HostState, ground: Ground) -> HostState:

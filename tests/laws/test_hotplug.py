@@ -94,6 +94,18 @@ def test_who_has_no_cpu_left_keeps_its_old_ones_and_is_noted() -> None:
     assert (str(plan.after["a"].cpus), plan.notes) == ("0", ("a: has 0 usable CPUs of the 1 it asked for",))
 
 
+def test_who_had_to_keep_a_forbidden_cpu_leaves_it_as_soon_as_there_is_another() -> None:
+    """Also where widening waits (R7)."""
+    row = cp.Topology.uniform(cores_per_l3=4)
+    state = cp.HostState.empty(row, cp.Policy(widen="lazy"))
+    state = cp.apply(state, cp.place(state, cp.ContainerRequest.shared("s", forbid=cp.CpuSet.parse("0-2"))).unwrap())
+    gone = cp.change_topology(state, row.with_online(cp.CpuSet.parse("0-1"))).after
+    everywhere = cp.synchronize(gone, [cp.Observed(request=gone["s"].request)]).after
+    assert str(everywhere["s"].cpus) == "0-1" and everywhere.low_pool
+    back = cp.change_topology(everywhere, row.with_online(cp.CpuSet.parse("0-1,3"))).after
+    assert (str(back["s"].cpus), back.low_pool, cp.violations(back)) == ("3", False, ())
+
+
 def test_who_has_too_many_keeps_the_first_of_them() -> None:
     row = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4))
     seen = cp.Observed(request=cp.ContainerRequest.integer("a", 1), cpus=cp.CpuSet.parse("0-1"))
