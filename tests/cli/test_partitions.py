@@ -130,6 +130,7 @@ def test_a_config_map_for_kubectl(run: Run) -> None:
     assert (code, manifest["kind"], manifest["metadata"]) == (0, "ConfigMap", {"name": "kv", "namespace": "storage"})
     kubernetes_validate.validate(manifest, "1.37", strict=True)
     data = manifest["data"]
+    assert all(isinstance(text, str) for text in data.values())
     plan = plan_format.parse(data["plan.json"])
     assert (data["requests.cpu"], data["cpus"], data["requests.memory"]) == (
         "40",
