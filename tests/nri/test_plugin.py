@@ -51,6 +51,13 @@ async def integer(at: Placing, key: str, count: int) -> None:
     await at.runtime.run(a_pod(f"pod-{key}", qos="guaranteed"), whole(key, f"pod-{key}", count))
 
 
+async def half_freed(at: Placing) -> None:
+    """A shared container was told of CPUs 4-7, and 0-3 have come free since."""
+    await integer(at, "db", 4)
+    await shared(at)
+    await at.runtime.remove_pod("pod-db")
+
+
 def check_moments(at: Placing, *owners: str) -> None:
     """At no moment did anybody run on what an owner had, once that one ran."""
     for now in at.runtime.moments:
@@ -409,9 +416,7 @@ async def test_a_decision_that_is_late_is_dropped_and_said(monkeypatch: pytest.M
 @asynchronous
 async def test_widening_waits_then_goes_past_the_runtime_and_rides_with_a_reply(version: str) -> None:
     async with placing(version, widen_delay=50) as at:
-        await integer(at, "db", 4)
-        await shared(at)
-        await at.runtime.remove_pod("pod-db")
+        await half_freed(at)
         assert at.cpus["web"] == "4-7"
         await at.until(lambda: at.cpus["web"] == "0-7")
         assert at.cgroups.writes == ["web 0-7"]
@@ -430,9 +435,7 @@ async def coming_and_going(at: Placing, name: str) -> None:
 @asynchronous
 async def test_widening_waits_for_a_rest() -> None:
     async with placing(widen_delay=2000) as at:
-        await integer(at, "db", 4)
-        await shared(at)
-        await at.runtime.remove_pod("pod-db")
+        await half_freed(at)
         start = time.monotonic()
         while time.monotonic() < start + 2.5:
             await coming_and_going(at, "job")
@@ -444,9 +447,7 @@ async def test_widening_waits_for_a_rest() -> None:
 @asynchronous
 async def test_widening_does_not_wait_forever() -> None:
     async with placing(widen_delay=150) as at:
-        await integer(at, "db", 4)
-        await shared(at)
-        await at.runtime.remove_pod("pod-db")
+        await half_freed(at)
         start = time.monotonic()
         while not at.cgroups.writes:
             assert time.monotonic() < start + 60
@@ -461,9 +462,7 @@ async def test_a_cgroup_that_cannot_be_written_is_left_to_a_runtime_that_may_be_
 ) -> None:
     async with placing(version, widen_delay=50) as at:
         at.cgroups.readonly = True
-        await integer(at, "db", 4)
-        await shared(at)
-        await at.runtime.remove_pod("pod-db")
+        await half_freed(at)
         if asks:
             await at.until(lambda: at.cpus["web"] == "0-7")
         else:
@@ -477,9 +476,7 @@ async def test_a_cgroup_that_cannot_be_written_is_left_to_a_runtime_that_may_be_
 async def test_a_second_connection_brings_what_neither_way_can_where_that_is_wanted() -> None:
     async with placing("0.12.0", widen_delay=50, second_connection=True) as at:
         at.cgroups.readonly = True
-        await integer(at, "db", 4)
-        await shared(at)
-        await at.runtime.remove_pod("pod-db")
+        await half_freed(at)
         await at.until(lambda: at.cpus["web"] == "0-7")
         assert at.runtime.kernel.specs["web"].linux.resources.cpu.cpus == "0-7"
         await at.until(lambda: not at.node.known.stale)
