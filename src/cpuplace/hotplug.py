@@ -13,7 +13,7 @@ from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.pinning import pin_problem
 from cpuplace.placing import Placed
 from cpuplace.reassign_scene import in_the_way
-from cpuplace.request import ContainerRequest, Kind
+from cpuplace.request import Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
 from cpuplace.task import siblings
@@ -61,7 +61,7 @@ def _mended(state: HostState, one: Assignment) -> Assignment:
     if one.kind is not Kind.INTEGER:
         return _pin_mended(state, one)
     alone = replaced(state, evolve(one, cpus=NO_CPUS, withheld=NO_CPUS))
-    ask = beside_others(alone, one.request, ask_of(alone, one.request, one.request.count), one.cpus.mask & alone.lent)
+    ask = ask_of(beside_others(alone, one.cpus.mask), one.request, one.request.count)
     still = exactly(alone, ask, one.cpus)
     if still is not None:
         return evolve(one, withheld=CpuSet.from_mask(still.withheld), degraded="")
@@ -127,12 +127,9 @@ def _legal(state: HostState, question: tuple[Ask, bool]) -> Choice | None:
     return exactly(state, ask, CpuSet.from_mask(found.mask)) if isinstance(found, Choice) else None
 
 
-def beside_others(state: HostState, request: ContainerRequest, ask: Ask, cpus: int) -> Ask:
-    """The same for who may keep these CPUs of its own although others run there too, who own no CPU."""
-    if not cpus:
-        return ask
-    kept = ask_of(evolve(state, lent=state.lent & ~cpus), request, ask.wanted)
-    return ask._replace(free=ask.free | kept.free & cpus, isolated_free=ask.isolated_free | kept.isolated_free & cpus)
+def beside_others(state: HostState, cpus: int) -> HostState:
+    """The state to ask in for who may keep these CPUs of its own although others run there too, who own no CPU."""
+    return evolve(state, lent=state.lent & ~cpus) if state.lent & cpus else state
 
 
 def exactly(state: HostState, ask: Ask, cpus: CpuSet) -> Choice | None:

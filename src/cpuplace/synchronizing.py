@@ -157,10 +157,10 @@ class _Rebuilding:
         request = one.request
         if request.container_id in self._after.shared:
             self._after = without(self._after, request.container_id)
-        state, ask = self._after, self._ask(request)
+        state, ask = self._after, self._ask(self._after, request)
         own = NO_CPUS if _pooled(self._former, one) else _given(self._former, one) or one.cpus
-        staying = beside_others(state, request, ask, own.mask & self._beside & ~self._promised_mask)
-        found, short = exactly(state, staying, own), ""
+        beside = beside_others(state, own.mask & self._beside)
+        found, short = exactly(state, ask if beside is state else self._ask(beside, request), own), ""
         if found is None:
             left = own.mask & (ask.free | ask.isolated_free)
             found, short = as_many_as_possible(state, ask, CpuSet.from_mask(left))
@@ -171,9 +171,9 @@ class _Rebuilding:
         held = assignment_of(state, request, ask, found, "R9")
         self._add(evolve(held, baseline=self._baseline(one, held.cpus), degraded=short))
 
-    def _ask(self, request: ContainerRequest) -> Ask:
+    def _ask(self, state: HostState, request: ContainerRequest) -> Ask:
         """Without what those still have who come later: nobody who has too few takes it from another."""
-        ask = ask_of(self._after, request, request.count)
+        ask = ask_of(state, request, request.count)
         self._promised.pop(request.container_id, None)
         theirs = self._promised_mask
         return ask._replace(free=ask.free & ~theirs, isolated_free=ask.isolated_free & ~theirs)
