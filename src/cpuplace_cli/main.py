@@ -101,6 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except SystemExit as end:  # rich, which writes the help texts, leaves so when the reader has enough
+        if isinstance(end.__context__, BrokenPipeError):
+            return BROKEN_PIPE
+        raise
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -100,11 +100,12 @@ def test_ctrl_c_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("topology") == (128 + signal.SIGINT, "", "")
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+@pytest.mark.parametrize("words", ["topology --host amd-epyc-9965-2s -o svg", "--help", "plan --help"])
+def test_a_reader_that_goes_away_is_no_error(words: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [*COMMAND, "topology", "--host", "amd-epyc-9965-2s", "-o", "svg"],
+        [*COMMAND, *words.split()],
         stdout=writer,
         stderr=subprocess.PIPE,
         check=False,
