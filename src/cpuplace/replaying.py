@@ -34,16 +34,27 @@ class Outcome:
         return self.answer.after if isinstance(self.answer, Plan) else self.before
 
     @property
+    def about(self) -> str | None:
+        """The container the event is about, if it is about one."""
+        match self.event:
+            case Start(request=request):
+                return request.container_id
+            case Release(container_id=key) | Resize(container_id=key):
+                return key
+            case _:
+                return None
+
+    @property
     def moved(self) -> tuple[str, ...]:
         """Who moved for others."""
-        own = _about(self.event)
+        own = self.about
         was, now = self.before.owners, self.after.owners
         return tuple(key for key in was if key != own and key in now and was[key].cpus != now[key].cpus)
 
     @property
     def granted(self) -> str | None:
         """The id of the container that this event gave CPUs of its own, if any."""
-        own = _about(self.event)
+        own = self.about
         return own if isinstance(self.answer, Plan) and own in self.after.owners else None
 
 
@@ -78,16 +89,6 @@ def spans(state: HostState, container_id: str) -> int:
     """
     cpus = state[container_id].cpus
     return len({cpu.node for cpu in state.topology.cpus if cpu.id in cpus})
-
-
-def _about(event: Event) -> str | None:
-    match event:
-        case Start(request=request):
-            return request.container_id
-        case Release(container_id=key) | Resize(container_id=key):
-            return key
-        case _:
-            return None
 
 
 def _answer(state: HostState, event: Event, once: bool) -> Plan | Refusal:
@@ -161,7 +162,7 @@ def _missed(outcome: Outcome) -> Iterator[str]:
     if expect.refused != refused and (expect.refused or expect.cpus is not None):
         yield f"expected {_verdict(expect.refused)}, was {_verdict(refused)}"
     wanted = dict(expect.holds)
-    own = _about(outcome.event)
+    own = outcome.about
     if expect.cpus is not None and own is not None and refused is None:
         wanted[own] = expect.cpus
     for key, cpus in wanted.items():

@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
-from cpuplace.events import Event, Forget, Hotplug, Rebalance, Release, Resize, Restart, Start
+from cpuplace.events import Forget, Hotplug, Rebalance, Resize, Restart
 from cpuplace.formats.events import word_of
 from cpuplace.plan import Plan
 from cpuplace.refusal import Refusal
@@ -64,13 +64,13 @@ def replay_data(done: Replayed) -> dict[str, Any]:
 
 
 def _event_data(one: Outcome) -> dict[str, Any]:
-    key, refusal = _key(one.event), one.answer if isinstance(one.answer, Refusal) else None
+    key, refusal = one.about, one.answer if isinstance(one.answer, Refusal) else None
     held = None if key is None or key not in one.after else one.after[key]
     return {
         "line": one.event.line,
         "at": one.event.at,
         "event": word_of(one.event),
-        "about": _about(one.event),
+        "about": _about(one),
         "cpus": None if held is None else str(held.cpus),
         "nodes": None if held is None or not held.exclusive else spans(one.after, held.container_id),
         "moved": [
@@ -129,7 +129,7 @@ def _row(one: Outcome, steps: bool) -> list[Cell]:
     red = bool(one.missed) or isinstance(one.answer, Refusal)
     return [
         cell(str(one.event.line), "dim"),
-        cell(printable(f"{word_of(one.event)} {_about(one.event)}".rstrip()), "bold"),
+        cell(printable(f"{word_of(one.event)} {_about(one)}".rstrip()), "bold"),
         cell(printable(_result(one, steps)), "red" if red else ""),
     ]
 
@@ -157,7 +157,7 @@ def _result(one: Outcome, steps: bool) -> str:
 
 def _own(one: Outcome) -> Iterator[str]:
     """What the container of the event has then, or that it is gone."""
-    key = _key(one.event)
+    key = one.about
     if key is None:
         return
     if key not in one.after:
@@ -172,20 +172,9 @@ def _own(one: Outcome) -> Iterator[str]:
         yield f"{held.cpus or 'none'}{where} ({held.rule})"
 
 
-def _key(event: Event) -> str | None:
-    """The container an event is about."""
-    match event:
-        case Start(request=request):
-            return request.container_id
-        case Release(container_id=key) | Resize(container_id=key):
-            return key
-        case _:
-            return None
-
-
-def _about(event: Event) -> str:
-    """Who or what an event is about, in a word."""
-    match event:
+def _about(one: Outcome) -> str:
+    """Who or what the event is about, in a word."""
+    match one.event:
         case Forget(pod=pod):
             return pod
         case Hotplug(cpus=cpus):
@@ -197,4 +186,4 @@ def _about(event: Event) -> str:
         case Restart():
             return ""
         case _:
-            return _key(event) or ""
+            return one.about or ""

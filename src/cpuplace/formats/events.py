@@ -77,7 +77,7 @@ def parse(text: str, *, source: str = "events") -> Recording:
     return Recording(
         events=events,
         host=head.maybe("host", _host, None),
-        policy=head.maybe("policy", _policy, None),
+        policy=head.maybe("policy", policy_format.read, None),
         one_step_per_container=head.maybe("one_step_per_container", Field.flag, False),
         source=head.maybe("source", read_text, ""),
         why=head.maybe("why", read_text, ""),
@@ -107,14 +107,6 @@ def _host(field: Field) -> str | Topology:
         return cpuplace_json.from_field(field)
     except BadInput as bad:
         raise BadInput(bad.problem, source=field.source, position=bad.position or field.path, hint=bad.hint) from None
-
-
-def _policy(field: Field) -> Policy:
-    try:
-        return policy_format.parse(field.value, source=field.source)
-    except BadInput as bad:
-        where = f"{bad.position}: " if bad.position is not None else ""
-        raise field.bad(where + bad.problem, bad.hint) from None
 
 
 def _event(number: int, field: Field) -> Event:

@@ -13,6 +13,7 @@ from attrs import Attribute, fields
 from cpuplace.annotations import nearest
 from cpuplace.errors import BadInput
 from cpuplace.formats import quantity
+from cpuplace.formats.json_fields import Field
 from cpuplace.idset import CpuSet
 from cpuplace.policy import Policy
 from cpuplace.wishes import CHOICES, Wishes
@@ -36,6 +37,15 @@ def parse(values: object, *, source: str = _SOURCE) -> Policy:
         return Policy(**said)
     except BadInput as bad:
         raise BadInput(bad.problem, source=source, position=bad.position, hint=bad.hint) from None
+
+
+def read(field: Field) -> Policy:
+    """The policy inside another file; raises BadInput that says where in that file it is."""
+    try:
+        return parse(field.value, source=field.source)
+    except BadInput as bad:
+        where = f"{bad.position}: " if bad.position is not None else ""
+        raise field.bad(where + bad.problem, bad.hint) from None
 
 
 def render(policy: Policy) -> _Json:

@@ -16,7 +16,6 @@ from cpuplace.formats.json_fields import Field, load
 from cpuplace.formats.state_container import CONTAINER, container_dict, nonempty, read_container, read_text
 from cpuplace.idset import CpuSet
 from cpuplace.invariants import violations
-from cpuplace.policy import Policy
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import Assignment, HostState, Remembered
 from cpuplace.topology import Topology
@@ -196,7 +195,7 @@ def parse_unchecked(text: str | bytes, topology: Topology, *, source: str = "sta
 
 def _read(top: Field, topology: Topology) -> HostState:
     """Everything that the file says, on this host, with none of it checked against the rest."""
-    policy = _policy(top.need("policy"))
+    policy = policy_format.read(top.need("policy"))
     try:
         state = HostState.empty(topology, policy)
     except BadInput as bad:
@@ -221,14 +220,6 @@ def _top(text: str | bytes, source: str) -> Field:
         hint = "written by a newer cpuplace?" if version > VERSION else ""
         raise top.need("schema").bad(f"version {version} cannot be read, only {VERSION}", hint)
     return top.known(*SCHEMA["properties"])
-
-
-def _policy(field: Field) -> Policy:
-    try:
-        return policy_format.parse(field.value, source=field.source)
-    except BadInput as bad:
-        where = f"{bad.position}: " if bad.position is not None else ""
-        raise field.bad(where + bad.problem, bad.hint) from None
 
 
 def _check_host(field: Field, topology: Topology) -> None:
