@@ -1,6 +1,5 @@
 """A containerd as a plain process: started, stopped, killed and asked for its log, all below one folder."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from ..bed.runtimes import Runtimes, version
 from . import config, images
 from .config import Patience
 from .cri import LATE, PAUSE, SLOW, Cri
+from .log import complaints
 
 
 class Containerd:
@@ -106,7 +106,7 @@ class Containerd:
 
     def complaints(self, since: int = 0) -> list[str]:
         """Lines of level error that say something of pods or plugins."""
-        return [line for line in errors(self.log(since)) if not is_of_every_day(line)]
+        return complaints(self.log(since))
 
     def clean(self) -> None:
         """Stop it, and end what it left behind: shims and mounts. None are left where the pods were removed."""
@@ -115,24 +115,6 @@ class Containerd:
             os.kill(pid, signal.SIGKILL)
         for mount in reversed(mounts(self.base)):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
-
-
-def errors(log: str) -> Iterator[str]:
-    """The lines of level error or worse."""
-    for line in log.splitlines():
-        if line.startswith("{") and json.loads(line).get("level") in ("error", "fatal", "panic"):
-            yield line
-
-
-def is_of_every_day(line: str) -> bool:
-    """Whether an idle runtime says this too: no network is set up, or a shim ended before its last event was answered.
-
-    The answers to plugins go over another socket: one that hung up while it was answered is a complaint.
-    """
-    said = json.loads(line)
-    why = said.get("error", "")
-    unheard = said["msg"] == "failed sending message on channel" and ".sock.ttrpc->" in why
-    return unheard or "cni config" in why
 
 
 def shims(socket: Path) -> Iterator[int]:
