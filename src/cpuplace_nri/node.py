@@ -4,7 +4,7 @@ Every method answers from what is known and changes nothing; `commit` makes an a
 answer that came too late, or could not be written, is simply dropped.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from attrs import evolve
@@ -32,12 +32,12 @@ from cpuplace import (
     widen,
 )
 from cpuplace.annotations import what_of
-from cpuplace.events import Forget, Hotplug, Release, Resize, Start
+from cpuplace.events import Hotplug, Release, Resize, Start
 from cpuplace_nri.answer import Answer, Changes, Own, changes_of
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
 from cpuplace_nri.seen import Seen
-from cpuplace_nri.telling import started, synchronized, updated
+from cpuplace_nri.telling import forgotten, started, synchronized, updated
 
 RIDERS: Final = 16
 """So many stale specifications are mended with one reply: each costs the runtime 10 to 17 ms under its lock."""
@@ -76,8 +76,11 @@ class Node:
 
     # --- from the runtime ------------------------------------------------------------------------
 
-    def synchronize(self, containers: Iterable[Seen]) -> Answer:
-        """All that run, or are made and not started: the state is what they have, mended where it must be (R9)."""
+    def synchronize(self, containers: Iterable[Seen], pods: Collection[str]) -> Answer:
+        """All that run, or are made and not started: the state is what they have, mended where it must be (R9).
+
+        `pods` are the uids of all pods that there are: nothing is remembered for others.
+        """
         seen = {one.container_id: self._recognized(one) for one in containers}
         known, notes, observed = evolve(self.known, seen=seen, stale=frozenset()), [], []
         for one in seen.values():
@@ -85,12 +88,16 @@ class Node:
             notes += [note] if note else []
             observed.append(_observed(one, request))
         plan = synchronize(self.state, observed)
-        after, changes = evolve(known, state=apply(self.state, plan)), changes_of(plan)
+        state, changes = apply(self.state, plan), changes_of(plan)
+        gone = sorted({pod for pod, _ in state.remembered} - set(pods))
+        for uid in gone:
+            state = apply(state, forget_pod(state, uid))
+        after = evolve(known, state=state)
         unbound = (key for key in after.state.assignments if not seen[key].cpus)
         return Answer(
             known=after,
             changes=(*changes, *_untold(after.state, unbound, changes)),
-            decisions=(synchronized(after, changes, observed),),
+            decisions=(synchronized(after, changes, observed), *map(forgotten, gone)),
             notes=(*notes, *map(after.in_words, plan.notes)),
         )
 
@@ -156,8 +163,7 @@ class Node:
             return self._released(left, "release")
         plan = forget_pod(self.state, uid)
         known = self.known.without(left, apply(self.state, plan))
-        decision = Decision(kind="forget", name=uid, rule="R8", reason="the pod is gone", event=Forget(pod=uid))
-        return Answer(known=known, changes=changes_of(plan), decisions=() if plan.is_empty else (decision,))
+        return Answer(known=known, changes=changes_of(plan), decisions=() if plan.is_empty else (forgotten(uid),))
 
     def accepts(self, one: Seen, cpus: CpuSet | None) -> str:
         """Why a new container with this cpuset must not be, "" when it may: the CPUs have to be those that we gave."""

@@ -132,7 +132,8 @@ class Plugin(IdlePlugin):
 
     def _synchronized(self, parts: Parts) -> Answer:
         live = [one for one in parts.containers if one.id and one.state in _LIVE and one.pod_sandbox_id in parts.pods]
-        return self._node.synchronize(seen_of(parts.pods[one.pod_sandbox_id], one) for one in live)
+        seen = (seen_of(parts.pods[one.pod_sandbox_id], one) for one in live)
+        return self._node.synchronize(seen, {pod.uid or pod.id for pod in parts.pods.values()})
 
     async def create_container(
         self, request: nri.CreateContainerRequest, timeout: float | None
@@ -162,7 +163,9 @@ class Plugin(IdlePlugin):
         known = self._node.known.seen.get(request.container.id) or seen_of(request.pod, request.container)
         seen, asked = with_numbers(known, request.linux_resources), asked_cpus(request.linux_resources)
         answer = await self._answered("UpdateContainer", lambda: self._node.update(seen, asked), timeout, seen)
-        return nri.UpdateContainerResponse(update=updates(answer.changes))
+        held = self._node.state.assignments.get(known.container_id)
+        off = known.container_id if self._manners.quota_off and held is not None and held.exclusive else ""
+        return nri.UpdateContainerResponse(update=updates(answer.changes, quota_off=off))
 
     async def stop_container(
         self, request: nri.StopContainerRequest, timeout: float | None
@@ -259,7 +262,9 @@ class Plugin(IdlePlugin):
         told = [evolve(one, seconds=seconds) for one in answer.decisions if self._is_news(one)]
         answer = evolve(answer, decisions=tuple(told))
         self._node.commit(answer)
-        self._node.synchronized |= method == "Synchronize"
+        if method == "Synchronize":
+            self._node.synchronized = True
+            self._held &= self._node.known.seen.keys()
         for note in answer.notes:
             self._voice.say("warning", note)
         self._afterwards.answered(answer)

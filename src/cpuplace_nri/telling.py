@@ -6,7 +6,7 @@ from typing import Final
 from attrs import evolve
 
 from cpuplace import Assignment, CpuSet, Kind, Observed, Plan
-from cpuplace.events import Event, Resize, Restart, Seen, Start
+from cpuplace.events import Event, Forget, Resize, Restart, Seen, Start
 from cpuplace_nri.answer import Changes
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
@@ -44,6 +44,11 @@ def synchronized(known: Known, changes: Changes, observed: Iterable[Observed]) -
     reason = f"{len(seen)} containers run, {len({key for key, _ in changes})} of them are mended"
     moved = tuple(dict.fromkeys(key for key, _ in changes if key in known.state.owners))
     return Decision(kind="synchronize", rule="R9", reason=reason, moves=moved, event=Restart(observed=seen))
+
+
+def forgotten(uid: str) -> Decision:
+    """A pod is gone, and what was remembered for it."""
+    return Decision(kind="forget", name=uid, rule="R8", reason="the pod is gone", event=Forget(pod=uid))
 
 
 def _decision(known: Known, held: Assignment, others: Changes, kind: str, event: Event | None) -> Decision:

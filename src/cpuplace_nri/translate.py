@@ -32,11 +32,12 @@ def seen_of(pod: nri.PodSandbox, container: nri.Container, *, created: bool = Fa
     resources = container.linux.resources
     mark, baseline = _mark(container.annotations.get(PLACED, ""))
     cpus = _cpus(resources.cpu.cpus)
+    one_number = _guaranteed(pod) or (mark == "ours" and _is_quota_off(resources.cpu, cpus))
     return Seen(
         container_id=container.id,
         sandbox=pod.id,
         pod=pod_facts(pod),
-        facts=container_facts(container.name or container.id, container.id, resources, guaranteed=_guaranteed(pod)),
+        facts=container_facts(container.name or container.id, container.id, resources, one_number=one_number),
         cpus=cpus,
         mems=_nodes(resources.cpu.mems),
         baseline=baseline,
@@ -60,9 +61,9 @@ def pod_facts(pod: nri.PodSandbox) -> PodFacts:
     )
 
 
-def container_facts(name: str, container_id: str, resources: nri.LinuxResources, *, guaranteed: bool) -> ContainerFacts:
-    """The numbers of a container, as the kernel will have them."""
-    request, limit = _cpu(resources.cpu, guaranteed=guaranteed)
+def container_facts(name: str, container_id: str, resources: nri.LinuxResources, *, one_number: bool) -> ContainerFacts:
+    """The numbers of a container, as the kernel will have them; `one_number`: its CPU request is its limit."""
+    request, limit = _cpu(resources.cpu, one_number=one_number)
     return ContainerFacts(
         name=name,
         container_id=container_id,
@@ -75,7 +76,7 @@ def container_facts(name: str, container_id: str, resources: nri.LinuxResources,
 
 def with_numbers(seen: Seen, resources: nri.LinuxResources) -> Seen:
     """The container under new numbers; those that are not said stay (zero is said by who means nothing)."""
-    request, limit = _cpu(resources.cpu, guaranteed=bool(seen.pod.guaranteed))
+    request, limit = _cpu(resources.cpu, one_number=bool(seen.pod.guaranteed))
     memory = _memory(resources)
     facts = seen.facts
     if request is not None or limit is not None:
@@ -90,10 +91,11 @@ def asked_cpus(resources: nri.LinuxResources) -> CpuSet | None:
     return _cpus(resources.cpu.cpus)
 
 
-def updates(changes: Iterable[tuple[str, Held]]) -> list[nri.ContainerUpdate]:
-    """The changes as messages, in order. Shared containers have one change in common: it is put into words once.
+def updates(changes: Iterable[tuple[str, Held]], *, quota_off: str = "") -> list[nri.ContainerUpdate]:
+    """The changes as messages, in order; with its own the container `quota_off` loses its quota.
 
-    There may be hundreds: reading the same bytes again is three times as fast as copying a message.
+    Shared containers have one change in common: it is put into words once. There may be hundreds: reading the same
+    bytes again is three times as fast as copying a message.
     """
     made, last, words = [], None, b""
     for container_id, held in changes:
@@ -101,6 +103,8 @@ def updates(changes: Iterable[tuple[str, Held]]) -> list[nri.ContainerUpdate]:
             last, words = held, _update(held).SerializeToString()
         one = nri.ContainerUpdate.FromString(words)
         one.container_id = container_id
+        if container_id == quota_off:
+            one.linux.resources.cpu.quota.value = -1
         made.append(one)
     return made
 
@@ -144,19 +148,24 @@ def _guaranteed(pod: nri.PodSandbox) -> bool:
     return guaranteed_by_cgroup_parent(pod.linux.cgroup_parent)
 
 
-def _cpu(cpu: nri.LinuxCPU, *, guaranteed: bool) -> tuple[int | None, int | None]:
+def _is_quota_off(cpu: nri.LinuxCPU, cpus: CpuSet | None) -> bool:
+    """Whether it has no quota since its CPUs are its own (`exclusive_quota: off`): as many as its shares stand for."""
+    return _said(cpu, "quota") == -1 and cpus is not None and len(cpus) == count_by_runtime(-1, None, cpu.shares.value)
+
+
+def _cpu(cpu: nri.LinuxCPU, *, one_number: bool) -> tuple[int | None, int | None]:
     """(request, limit) in millicores: the quota is the limit, the shares are the request.
 
-    In a Guaranteed pod both are one number, so a container without a quota has the one that its shares stand for.
+    `one_number`: both are one, as in a Guaranteed pod, so without a quota it is the one that the shares stand for.
     """
     quota, period, shares = (_said(cpu, name) for name in ("quota", "period", "shares"))
     limited = quota is not None and quota > 0
-    count = count_by_runtime(quota, period, shares) if limited or guaranteed else None
+    count = count_by_runtime(quota, period, shares) if limited or one_number else None
     if count:
         limit: int | None = count * _MILLI
     else:
         limit = -(-(quota or 0) * _MILLI // (period or 100_000)) if limited else None
-    if guaranteed or shares is None or (limit is not None and shares == min(limit * _SHARES // _MILLI, _MOST_SHARES)):
+    if one_number or shares is None or (limit is not None and shares == min(limit * _SHARES // _MILLI, _MOST_SHARES)):
         return limit, limit
     return (None if shares <= _NO_REQUEST else shares * _MILLI // _SHARES), limit
 

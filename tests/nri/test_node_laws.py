@@ -222,7 +222,8 @@ class Nodes(RuleBasedStateMachine):
             self.told[f"c{number}"] = container(f"c{number}", sandbox, name=f"unseen{number}", cpu=1000)
         before = self.node
         self.node = Node(self.host, self.policy)
-        answer = self.node.synchronize([seen_of(self.pods[one.pod_sandbox_id], one) for one in self.told.values()])
+        seen = [seen_of(self.pods[one.pod_sandbox_id], one) for one in self.told.values()]
+        answer = self.node.synchronize(seen, {one.uid for one in self.pods.values()})
         self.commit(answer)
         for change in answer.changes:
             (one,) = updates([change])

@@ -162,6 +162,56 @@ async def test_containers_with_cpus_of_their_own_lose_their_quota_where_that_is_
 
 
 @asynchronous
+async def test_without_a_quota_a_container_of_a_burstable_pod_keeps_its_cpus_over_a_restart() -> None:
+    async with placing(exclusive_quota="off", policy={"integer_scope": "container"}) as at:
+        await at.runtime.run(a_pod("p"), whole("db", "p", 2, memory=1 << 20))
+        await at.runtime.run(a_pod("q"), a_container("web", "q", cpu=2))
+        at.runtime.kernel.specs["web"].linux.resources.cpu.quota.value = -1  # as some runtimes spell "no limit"
+        await at.runtime.restart()
+        await at.start_anew()
+        kinds = {key: one.kind for key, one in at.node.state.assignments.items()}
+        assert kinds == {"db": cp.Kind.INTEGER, "web": cp.Kind.SHARED}
+        assert at.cpus["db"] == "0-1"
+
+
+@asynchronous
+async def test_an_update_does_not_bring_a_quota_back() -> None:
+    async with placing(exclusive_quota="off") as at:
+        await integer(at, "db", 2)
+        for count, quota in ((2, -1), (4, -1), (1.5, 150_000)):
+            await at.runtime.update("db", a_container("db", "x", cpu=count, limited=True).linux.resources)
+            assert at.runtime.kernel.specs["db"].linux.resources.cpu.quota.value == quota
+        assert at.node.state["db"].kind is cp.Kind.SHARED
+
+
+@asynchronous
+async def test_nothing_is_remembered_for_pods_that_went_while_the_plugin_was_away() -> None:
+    async with placing() as at:
+        await integer(at, "db", 2)
+        await integer(at, "mq", 2)
+        await at.runtime.stop("mq")
+        at.runtime.lose(at.runtime.plugins[0], "a test")
+        await at.runtime.remove_pod("pod-db")
+        await at.attach()
+        assert set(at.node.state.remembered) == {("pod-mq", "mq")}
+        assert [one.name for one in at.decisions if one.kind == "forget"] == ["pod-db"]
+
+
+@asynchronous
+async def test_what_was_said_of_containers_that_are_gone_is_said_again() -> None:
+    async with placing() as at:
+        await integer(at, "db", 2)
+        asked = nri.LinuxResources(cpu=nri.LinuxCPU(cpus="4-5"))
+        await at.runtime.update("db", asked)
+        at.runtime.lose(at.runtime.plugins[0], "a test")
+        await at.runtime.remove_pod("pod-db")
+        await at.attach()
+        await integer(at, "db", 2)
+        await at.runtime.update("db", asked)
+        assert [one.container_id for one in at.decisions if one.kind == "hold"] == ["db", "db"]
+
+
+@asynchronous
 async def test_a_pin_binds_memory_too_and_prefers_it_where_the_runtime_can() -> None:
     host = cp.Topology.from_rows(
         [cp.CpuRow(cpu, cpu, 0, cpu // 4, cpu // 4) for cpu in range(8)], memory_bytes={0: 1 << 30, 1: 1 << 30}

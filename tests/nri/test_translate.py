@@ -147,7 +147,7 @@ def test_whatever_is_told_the_node_answers_and_stays_sound(
             node.commit(more)
         assert cp.violations(node.state) == ()
     again = Node(HOST, policy)
-    answer = again.synchronize(seen_of(of, made) for of, made in told)
+    answer = again.synchronize((seen_of(of, made) for of, made in told), {of.uid for of, _ in told})
     again.commit(answer)
     updates(answer.changes)
     assert cp.violations(again.state) == ()
