@@ -128,11 +128,12 @@ def _slices(budget: int, count: int, page: int) -> list[int]:
 
 
 def _left_over(
-    nodes: Iterable[NumaNodeSpec], roles: Iterable[PartitionRole], pinnings: Iterable[PartitionPinning]
+    nodes: Sequence[NumaNodeSpec], roles: Iterable[PartitionRole], pinnings: Iterable[PartitionPinning]
 ) -> tuple[LeftoverQueues, ...]:
-    """The unused queues of all devices of the kinds that roles want."""
+    """The unused queues of all devices, those of kinds that roles want first."""
     used = {(pin.device, pin.queue) for one in pinnings for pin in one.pins.queues}
-    kinds = dict.fromkeys(kind for role in roles for kind in role.devices)
+    wanted = [kind for role in roles for kind in role.devices]
+    kinds = dict.fromkeys([*wanted, *(kind for node in nodes for kind in node.kinds)])
     devices = {device.name: device for kind in kinds for node in nodes for device in node.devices(kind)}
     left = {name: tuple(q for q in device.queue_ids if (name, q) not in used) for name, device in devices.items()}
     return tuple(LeftoverQueues(name, queues) for name, queues in left.items() if queues)

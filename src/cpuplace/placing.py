@@ -46,6 +46,10 @@ class Placed(NamedTuple):
             self.stops + later.stops,
         )
 
+    def joins(self, manner: Manner) -> bool:
+        """Whether the steps of all of it are legal together."""
+        return not self.stops or manner.joins(self.after)
+
 
 def placed(
     state: HostState, request: ContainerRequest, within: int = EVERYWHERE, manner: Manner = ANY_NUMBER
@@ -87,12 +91,13 @@ def placed_each(
         if isinstance(one, Refusal):
             return one
         sum_ = sum_.joined(one)
-        if sum_.stops and not manner.joins(sum_.after):
-            return _two_steps(request)
+        if not sum_.joins(manner):
+            return two_steps(request)
     return sum_
 
 
-def _two_steps(request: ContainerRequest) -> NoLegalMove:
+def two_steps(request: ContainerRequest) -> NoLegalMove:
+    """The refusal of a request whose steps and those before it would be two for one container."""
     missing = "no order of all steps has one step per container"
     return NoLegalMove(
         container_id=request.container_id,

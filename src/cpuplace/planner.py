@@ -9,7 +9,7 @@ from attrs import evolve
 from cpuplace.errors import BadInput
 from cpuplace.hotplug import on_topology
 from cpuplace.ordering import ANY_NUMBER, Manner, in_one_step
-from cpuplace.placing import Placed, placed, placed_each, placed_pod
+from cpuplace.placing import Placed, placed, placed_each, placed_pod, two_steps
 from cpuplace.plan import Plan
 from cpuplace.rebalancing import rebalanced
 from cpuplace.refusal import Refusal
@@ -89,6 +89,8 @@ def _placed_pods(state: HostState, requests: Iterable[ContainerRequest], manner:
         if isinstance(answer, Refusal):
             return answer
         total = total.joined(answer)
+        if not total.joins(manner):
+            return two_steps(members[-1])
     return total
 
 

@@ -39,6 +39,14 @@ def test_two_pins_go_one_after_the_other_where_there_is_no_order_for_both_at_onc
         assert isinstance(refusal, cp.NoLegalMove) and refusal.missing.endswith("with one step per container")
 
 
+def test_one_step_each_is_asked_across_pods_too() -> None:
+    state = put(ROW, integer("i", 2), shared("s"))
+    for scope in ("container", "pod"):
+        together = [pin("pin", "0", exclusive=False), integer("n", 1)]  # "s" would make way for each of them
+        refusal = cp.place_all(state, together, scope=scope, one_step_per_container=True)
+        assert isinstance(refusal, cp.NoLegalMove) and refusal.container_id == "n"
+
+
 def test_one_step_each_is_asked_of_all_steps_together() -> None:
     one_node = cp.Wishes(numa="require-one")
     host = cp.Topology.uniform(packages=2, cores_per_l3=3)

@@ -148,13 +148,8 @@ def test_p3_every_role_gets_one_queue_of_each_kind_at_its_cpu(
 @given(planners(), roles())
 def test_queues_are_used_or_left_over(planner: cp.NumaPlanner, wanted: tuple[cp.PartitionRole, ...]) -> None:
     plan = fitting(planner, wanted)
-    kinds = {kind for role in wanted for kind in role.devices}
     every = {
-        (device.name, queue)
-        for node in planner.nodes
-        for kind in kinds
-        for device in node.devices(kind)
-        for queue in device.queue_ids
+        (device.name, queue) for node in planner.nodes for device in node.all_devices for queue in device.queue_ids
     }
     left = [(one.device, queue) for one in plan.left_over for queue in one.queues]
     used = [(pin.device, pin.queue) for one in plan for pin in one.pins.queues]
