@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from cpuplace.idset import NO_CPUS, CpuSet, NodeSet
+from cpuplace.policy import Policy
 from cpuplace.request import ContainerRequest
 
 
@@ -98,11 +99,12 @@ class Seen:
 class Restart(Happening):
     """Whoever places was away, and rebuilds what it knew from what runs.
 
-    `observed` None = everything runs as it was placed; `kept` = the saved state survived too.
+    `observed` None = everything runs as it was placed; `kept` = the saved state survived too; `policy` None = the same.
     """
 
     observed: tuple[Seen, ...] | None = None
     kept: bool = False
+    policy: Policy | None = None
 
 
 Event = Start | Release | Forget | Resize | Hotplug | Rebalance | Restart

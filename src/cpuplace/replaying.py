@@ -138,7 +138,8 @@ def _restart(state: HostState, event: Restart, once: bool) -> Plan:
         ]
     else:
         runs = [_observed(state, event, one) for one in event.observed]
-    known = state if event.kept else HostState.empty(state.topology, state.policy)
+    empty = HostState.empty(state.topology, event.policy or state.policy)
+    known = evolve(state, ground=empty.ground) if event.kept else empty
     return synchronize(known, runs, one_step_per_container=once)
 
 

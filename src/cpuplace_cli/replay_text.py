@@ -183,7 +183,7 @@ def _about(one: Outcome) -> str:
             return f"{key} to {count}"
         case Rebalance(max_moves=most):
             return f"up to {most}"
-        case Restart():
-            return ""
+        case Restart(policy=policy):
+            return "" if policy is None else "under another policy"
         case _:
             return one.about or ""

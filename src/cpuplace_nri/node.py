@@ -37,7 +37,7 @@ from cpuplace_nri.answer import Answer, Changes, Own, changes_of
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
 from cpuplace_nri.seen import Seen
-from cpuplace_nri.telling import forgotten, started, synchronized, updated
+from cpuplace_nri.telling import forgotten, movers, reloaded, started, synchronized, updated
 
 RIDERS: Final = 16
 """So many stale specifications are mended with one reply: each costs the runtime 10 to 17 ms under its lock."""
@@ -190,16 +190,20 @@ class Node:
         """CPUs went on- or offline (R11)."""
         state = self.state
         answer = self.carried(change_topology(state, topology))
-        came, went = topology.online - state.topology.online, state.topology.online - topology.online
+        moved = movers(state, answer.known.state)
+        events = (
+            ("went offline", Hotplug(cpus=state.topology.online - topology.online, online=False)),
+            ("came online", Hotplug(cpus=topology.online - state.topology.online, online=True)),
+        )
         decisions = [
-            Decision(kind="hotplug", cpus=cpus, rule="R11", reason=reason, event=Hotplug(cpus=cpus, online=online))
-            for cpus, online, reason in ((went, False, "went offline"), (came, True, "came online"))
-            if cpus
+            Decision(kind="hotplug", cpus=event.cpus, rule="R11", reason=reason, moves=moved, event=event)
+            for reason, event in events
+            if event.cpus
         ]
         return evolve(answer, decisions=tuple(decisions))
 
     def change_policy(self, policy: Policy) -> Plan | Refusal:
-        """The plan under another policy, for `carried`: who runs is judged anew and keeps what is legal (R9).
+        """The plan under another policy, for `reloaded`: who runs is judged anew and keeps what is legal (R9).
 
         Refused when somebody who runs could not have under it what it asks for. BadInput when it does not fit the host.
         """
@@ -215,6 +219,11 @@ class Node:
         if worse:
             return _cannot_hold(self.known, worse[0])
         return Plan(before=self.state, after=mended.after, notes=mended.notes, world=mended.world)
+
+    def reloaded(self, plan: Plan) -> Answer:
+        """The plan of another policy, as `change_policy` made it for what is known."""
+        answer = self.carried(plan)
+        return evolve(answer, decisions=tuple(reloaded(answer.known, self.state)))
 
     def carried(self, plan: Plan) -> Answer:
         """A plan for what is known that is to be carried out as it is."""

@@ -1,11 +1,11 @@
 """Telling: decisions in words: what became of a request, by which rule, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from attrs import evolve
 
-from cpuplace import Assignment, CpuSet, Kind, Observed, Plan
+from cpuplace import Assignment, CpuSet, HostState, Kind, Observed, Plan
 from cpuplace.events import Event, Forget, Resize, Restart, Seen, Start
 from cpuplace_nri.answer import Changes
 from cpuplace_nri.decision import Decision
@@ -44,6 +44,27 @@ def synchronized(known: Known, changes: Changes, observed: Iterable[Observed]) -
     reason = f"{len(seen)} containers run, {len({key for key, _ in changes})} of them are mended"
     moved = tuple(dict.fromkeys(key for key, _ in changes if key in known.state.owners))
     return Decision(kind="synchronize", rule="R9", reason=reason, moves=moved, event=Restart(observed=seen))
+
+
+def reloaded(known: Known, before: HostState) -> Iterator[Decision]:
+    """Another policy is in force, and who got other CPUs under it."""
+    after = known.state
+    seen = tuple(
+        Seen(container_id=key, cpus=one.cpus, mems=one.mems, request=after[key].request)
+        for key, one in before.assignments.items()
+    )
+    moved = movers(before, after)
+    reason = f"another policy: {len(moved)} containers get other CPUs"
+    event = Restart(observed=seen, kept=True, policy=after.policy)
+    yield Decision(kind="reload", rule="R9", reason=reason, moves=moved, event=event)
+    for key in moved:
+        way = f"another policy: from {before[key].cpus} to {after[key].cpus}"
+        yield evolve(_decision(known, after[key], (), "move", None), reason=way)
+
+
+def movers(before: HostState, after: HostState) -> tuple[str, ...]:
+    """Who has CPUs of its own afterwards, and had others before."""
+    return tuple(key for key, one in after.owners.items() if key in before and before[key].cpus != one.cpus)
 
 
 def forgotten(uid: str) -> Decision:

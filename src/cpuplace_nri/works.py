@@ -43,8 +43,8 @@ class Works:
         self.plugin = Plugin(self.node, self.deciding, self._following, watch, manners, configured=configured)
 
     def carry_out(self, plan: Plan) -> None:
-        """Have a plan become true that no request of the runtime asked for. Hold the turn of `deciding`."""
-        answer = self.node.carried(plan)
+        """Have the plan of another policy become true. Hold the turn of `deciding`."""
+        answer = self.node.reloaded(plan)
         self.node.commit(answer)
         self._following.carry_out(answer)
 

@@ -165,7 +165,12 @@ def _rebalance(field: Field, common: dict[str, Any]) -> Event:
 def _restart(field: Field, common: dict[str, Any]) -> Event:
     nothing: tuple[Seen, ...] | None = None
     observed = field.maybe("observed", lambda some: tuple(map(_seen, some.items())), nothing)
-    return Restart(observed=observed, kept=field.maybe("kept", Field.flag, False), **common)
+    return Restart(
+        observed=observed,
+        kept=field.maybe("kept", Field.flag, False),
+        policy=field.maybe("policy", policy_format.read, None),
+        **common,
+    )
 
 
 def _seen(field: Field) -> Seen:
@@ -203,7 +208,7 @@ _READERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Field, dict[str, A
     "offline": (("cpus",), _hotplug),
     "online": (("cpus",), _hotplug),
     "rebalance": (("max_moves",), _rebalance),
-    "restart": (("observed", "kept"), _restart),
+    "restart": (("observed", "kept", "policy"), _restart),
 }
 """Word -> the fields it has beside those of every event, and who reads it."""
 
@@ -259,7 +264,8 @@ def _said(event: Event) -> dict[str, Any]:
             return {"event": "rebalance", "max_moves": most}
         case _:
             runs = {} if event.observed is None else {"observed": [_seen_dict(one) for one in event.observed]}
-            return {"event": "restart"} | runs | nonempty(kept=event.kept)
+            policy = None if event.policy is None else policy_format.render(event.policy)
+            return {"event": "restart"} | runs | nonempty(kept=event.kept, policy=policy)
 
 
 def _short_dict(request: ContainerRequest) -> dict[str, Any]:

@@ -52,9 +52,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
             "properties": {
                 "schema": {"const": VERSION},
                 "host": {"type": ["string", "object"], "description": "a word for --host, or the host itself"},
-                "policy": {
-                    key: value for key, value in policy_format.schema().items() if key not in ("$schema", "title")
-                },
+                "policy": _POLICY,
                 "one_step_per_container": {"type": "boolean"},
                 "source": {"type": "string"},
                 "why": {"type": "string"},
@@ -68,6 +66,8 @@ SCHEMA: Final[Mapping[str, Any]] = {
         _line_schema("offline", ["cpus"], cpus=_LIST),
         _line_schema("online", ["cpus"], cpus=_LIST),
         _line_schema("rebalance", ["max_moves"], max_moves={"type": "integer", "minimum": 0}),
-        _line_schema("restart", [], observed={"type": "array", "items": _SEEN}, kept={"type": "boolean"}),
+        _line_schema(
+            "restart", [], observed={"type": "array", "items": _SEEN}, kept={"type": "boolean"}, policy=_POLICY
+        ),
     ],
 }
