@@ -81,6 +81,13 @@ def read(folder: Path) -> Seen:
     )
 
 
+def is_limited(parent: str, container: str) -> bool:
+    """Whether a container has a quota of CPU time."""
+    place = f"{parent.lstrip('/')}/{container}"
+    text = (ROOT / "cpu" / place / "cpu.cfs_quota_us" if V1 else ROOT / place / "cpu.max").read_text()
+    return text.split()[0] not in ("-1", "max")
+
+
 def value(folder: Path, name: str) -> str:
     """The content of one file of the controller."""
     return (folder / f"cpuset.{name}").read_text().strip()

@@ -7,7 +7,7 @@ import pytest
 
 from cpuplace import CpuSet
 
-from . import idle
+from . import groups, idle
 from .daemon import Containerd
 from .kubelet import Container, Kubelet, eventually, refusal
 from .serving import Agents
@@ -35,6 +35,17 @@ def test_a_plugin_that_was_killed_mends_what_came_meanwhile(kubelet: Kubelet, ag
     assert kubelet.look(shared).allowed >= BOTH, "nobody placed it"
     agent.start()
     soon(kubelet, (integer, ZERO), (shared, ONE), (pinned, ONE))
+
+
+def test_cpus_of_its_own_stay_without_a_quota(kubelet: Kubelet, agents: Agents) -> None:
+    agent = agents(policy=POLICY, settings={"exclusive_quota": "off"})
+    integer = kubelet.alone("train", cpus=1)
+    shared = kubelet.alone("web", qos="burstable", cpus=0.5)
+    kubelet.limit(integer, 1)  # as the kubelet says it again
+    agent.kill()
+    agent.start()
+    limited = {one.pod.name: groups.is_limited(one.pod.parent, one.id) for one in (integer, shared)}
+    assert (now(kubelet, integer, shared), limited) == ((ZERO, ONE), {"train": False, "web": True})
 
 
 def test_an_integer_container_that_came_meanwhile_gets_its_cpu(kubelet: Kubelet, agents: Agents) -> None:
