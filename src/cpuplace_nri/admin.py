@@ -10,11 +10,12 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from cpuplace import BadInput
+from cpuplace_nri.parting import part
 
 LONGEST: Final = 1 << 16
 """Bytes that a request may have."""
@@ -53,9 +54,7 @@ class Admin:
             pass  # gone, too slow, or the plugin ends (asyncio 3.11 reports a cancelled client as a bug)
         finally:
             self._open -= 1
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await part(writer, PATIENCE)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

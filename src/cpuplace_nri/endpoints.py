@@ -50,6 +50,7 @@ class Endpoints:
             self._watch.say("error", "the admin socket cannot be served", error=str(bad))
             return
         await stack.enter_async_context(server)
+        stack.callback(self._watch.close)  # first: from Python 3.12 on the server waits for those who read along
         stack.callback(lambda: Path(path).unlink(missing_ok=True))
 
     def _answering(self) -> Answering:

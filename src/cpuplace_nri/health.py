@@ -5,10 +5,10 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 from cpuplace_nri.metrics import CONTENT_TYPE, Metrics
+from cpuplace_nri.parting import part
 
 PATIENCE: Final = 5.0
 """Seconds that a client has to ask and to read."""
@@ -75,9 +75,7 @@ class Health:
             pass  # gone, slow, not speaking HTTP, or the plugin ends (asyncio 3.11 reports a cancelled client as a bug)
         finally:
             self._open -= 1
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await part(writer, PATIENCE)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -63,6 +63,7 @@ class Watch:
         self._clock = clock
         self._last: dict[str, Noted] = {}
         self._readers: set[Reader] = set()
+        self._closed = False
 
     def now(self) -> str:
         """The time, in UTC, for people."""
@@ -105,6 +106,8 @@ class Watch:
         """A queue of all decisions from now on; give it back to `leave`."""
         made: Reader = asyncio.Queue(QUEUED)
         self._readers.add(made)
+        if self._closed:
+            self._cut(made)
         return made
 
     def leave(self, reader: Reader) -> None:
@@ -112,7 +115,8 @@ class Watch:
         self._readers.discard(reader)
 
     def close(self) -> None:
-        """No more decisions: readers come to an end."""
+        """No more decisions: readers come to an end, those too who come late."""
+        self._closed = True
         for reader in tuple(self._readers):
             self._cut(reader)
 

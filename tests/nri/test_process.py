@@ -204,6 +204,36 @@ def test_a_host_that_changes_is_read_again_and_one_that_cannot_be_read_stays(
     assert "the host cannot be read" in capsys.readouterr().err
 
 
+def test_who_reads_along_is_told_the_end_before_the_servers_wait_for_their_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From Python 3.12 on they do, and a reader never leaves by itself."""
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt)
+        process = Process(said, reread=lambda: said, host=lambda: HOST)
+        reading_when_waited_for: list[int] = []
+
+        async def wait_closed(_server: asyncio.Server) -> None:
+            reading_when_waited_for.append(len(process.watch._readers))
+
+        async with served(process) as task:
+            await rt.synchronized()
+            await until((tmp_path / "admin.sock").exists)
+            reader, writer = await asyncio.open_unix_connection(str(tmp_path / "admin.sock"))
+            writer.write(b'{"cmd": "events"}\n')
+            await reader.readline()
+            monkeypatch.setattr(asyncio.Server, "wait_closed", wait_closed)
+            task.cancel()
+            assert b"or the plugin ended" in await reader.read()
+            writer.close()
+        assert reading_when_waited_for == [0]
+        late = process.watch.reader()  # its request was on its way
+        assert await late.get() is None
+
+    live(life)
+
+
 class Unwritable:
     """Cgroups that have what they have, and take nothing."""
 
