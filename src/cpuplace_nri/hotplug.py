@@ -19,42 +19,54 @@ _DATAGRAM: Final = 8192
 
 
 def fingerprint(root: Path = Path("/sys/devices/system")) -> str:
-    """Which CPUs and which memory are there, as text: it differs when something came or went. Three reads."""
+    """Which CPUs and how much memory are there, as text: it differs when something came or went. A few reads."""
     files = ("cpu/online", "node/online", "node/has_memory")
-    return "\n".join(_text(root / name) for name in files)
+    sizes = (_memory(file) for file in sorted(root.glob("node/node[0-9]*/meminfo")))
+    return "\n".join((*(_text(root / name) for name in files), *sizes))
 
 
 class Hotplug:
-    """Calls `changed` whenever the host differs from before; `look` gives the fingerprint."""
+    """Calls `changed` whenever `look`, the fingerprint, differs from `before`, and again until it says that it is done.
+
+    `before` is of a moment before the host was read, so that nothing falls between. Errors go to `on_error`, and end
+    nothing.
+    """
 
     def __init__(
         self,
-        changed: Callable[[], Awaitable[None]],
-        look: Callable[[], str] = fingerprint,
+        changed: Callable[[], Awaitable[bool]],
+        look: Callable[[], str],
         *,
+        before: str,
+        on_error: Callable[[Exception], None],
         slow: float = SLOW,
         settle: float = SETTLE,
     ) -> None:
-        self._changed, self._look, self._slow, self._settle = changed, look, slow, settle
+        self._changed, self._look, self._before, self._on_error = changed, look, before, on_error
+        self._slow, self._settle = slow, settle
         self._event = asyncio.Event()
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        before = self._look()
         heard = _listen()
         try:
             if heard is not None:
                 asyncio.get_running_loop().add_reader(heard, self._hear, heard)
             while True:
                 await self._wait()
-                now = self._look()
-                if now != before:
-                    before = now
-                    await self._changed()
+                await self._compare()
         finally:
             if heard is not None:
                 asyncio.get_running_loop().remove_reader(heard)
                 heard.close()
+
+    async def _compare(self) -> None:
+        try:
+            now = self._look()
+            if now != self._before and await self._changed():
+                self._before = now
+        except Exception as error:
+            self._on_error(error)
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
@@ -89,3 +101,8 @@ def _text(file: Path) -> str:
         return os.fsdecode(file.read_bytes()).strip()
     except OSError:
         return ""
+
+
+def _memory(file: Path) -> str:
+    """The line that says how much there is; the others say how much of it is used."""
+    return _text(file).partition("\n")[0]

@@ -66,6 +66,7 @@ class Process:
         self._host, self._preinstalled = host, preinstalled
         said = Identity(config.name, config.index_text)
         self._identity = said if preinstalled is None else preinstalled.identity
+        self._seen = ""
         self._registered = asyncio.Event()
         self._leaving: set[asyncio.Task[Any]] = set()
 
@@ -103,8 +104,10 @@ class Process:
 
     def _plugin(self) -> "Plugin":
         """What a link serves; made when the registration is on its way, since that takes a while."""
+        from cpuplace_nri.hotplug import fingerprint
         from cpuplace_nri.works import Works, this_host
 
+        self._seen = fingerprint()  # before the host is read: what changes meanwhile is seen later
         courier = self._errands().deliver if self.inforce.config.second_connection else None
         host = self._host or this_host
         self.works = Works(host, self.inforce, self.watch, courier=courier, configured=self._configured)
@@ -165,10 +168,10 @@ class Process:
     async def _watch_host(self) -> None:
         """CPUs and memory that come and go, from the moment on at which the host was read."""
         await self._registered.wait()
-        from cpuplace_nri.hotplug import Hotplug
+        from cpuplace_nri.hotplug import Hotplug, fingerprint
 
         assert self.works is not None  # made for the registration
-        await Hotplug(self.works.host_changed).run()
+        await Hotplug(self.works.host_changed, fingerprint, before=self._seen, on_error=self._on_error).run()
 
     async def _ask_what_runs(self) -> None:
         """Some runtimes tell the plugins that they start themselves nothing of what runs: ask as another plugin.

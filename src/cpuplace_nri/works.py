@@ -48,13 +48,13 @@ class Works:
         self.node.commit(answer)
         self._following.carry_out(answer)
 
-    async def host_changed(self) -> None:
-        """CPUs or memory came or went: read the host again, and make the best of it."""
+    async def host_changed(self) -> bool:
+        """CPUs or memory came or went: read the host again, and make the best of it; False when it cannot be read."""
         try:
             host = await asyncio.to_thread(self._read)
         except BadInput as bad:
             self._watch.say("error", "the host cannot be read", error=str(bad))
-            return
+            return False
         async with self.deciding.turn:
             answer = await self.deciding.finished(lambda: self.node.change_topology(host))
             self.node.commit(answer)
@@ -62,6 +62,7 @@ class Works:
                 self._watch.say("warning", note)
             self._following.answered(answer)
             self._following.carry_out(answer)
+        return True
 
     async def close(self) -> None:
         """No more decisions, and nothing that follows them."""

@@ -196,12 +196,37 @@ def test_a_host_that_changes_is_read_again_and_one_that_cannot_be_read_stays(
         async with served(process):
             await rt.synchronized()
             assert process.works is not None
-            for _ in range(2):
-                await process.works.host_changed()
+            for could_be_read in (True, False):
+                assert await process.works.host_changed() is could_be_read
                 assert process.works.node.state.topology.online == cp.CpuSet(range(7))
 
     live(life)
     assert "the host cannot be read" in capsys.readouterr().err
+
+
+def test_a_cpu_that_goes_while_the_plugin_registers_is_missed_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    monkeypatch.setattr("cpuplace_nri.hotplug._listen", lambda: ours)
+    hosts = [HOST]
+    monkeypatch.setattr("cpuplace_nri.hotplug.fingerprint", lambda: str(hosts[0].online))
+
+    def read() -> cp.Topology:
+        [found], hosts[:] = hosts, [HOST.with_online(HOST.online - cp.CpuSet([7]))]  # it goes right afterwards
+        return found
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path, rt)
+        process = Process(said, reread=lambda: said, host=read)
+        async with served(process):
+            await rt.synchronized()
+            kernels.send(b"offline@/devices/system/cpu/cpu7\0SUBSYSTEM=cpu\0")  # of another one, later
+            await until(lambda: process.works and process.works.node.state.topology.online == cp.CpuSet(range(7)))
+
+    with kernels:
+        live(life)
 
 
 def test_who_reads_along_is_told_the_end_before_the_servers_wait_for_their_clients(
