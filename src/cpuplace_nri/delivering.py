@@ -36,18 +36,21 @@ class _Courier(IdlePlugin):
 
 
 class _Ear(IdlePlugin):
-    """Has another plugin answer what exists."""
+    """Has another plugin answer what exists, once all parts of that are here: a connection can end before."""
 
     def __init__(self, plugin: PluginService) -> None:
         super().__init__(_RARE)
-        self._plugin = plugin
+        self._plugin, self._told = plugin, nri.SynchronizeRequest()
         self.done = asyncio.Event()
 
     async def synchronize(self, request: nri.SynchronizeRequest, timeout: float | None) -> nri.SynchronizeResponse:
         """What the other one says."""
-        answer = await self._plugin.synchronize(request, timeout)
-        if not request.more:
-            self.done.set()
+        self._told.MergeFrom(request)
+        if request.more:
+            return nri.SynchronizeResponse(more=True)
+        self._told.more = False
+        answer = await self._plugin.synchronize(self._told, timeout)
+        self.done.set()
         return answer
 
 
