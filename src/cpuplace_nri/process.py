@@ -108,11 +108,14 @@ class Process:
         from cpuplace_nri.works import Works, this_host
 
         self._seen = fingerprint()  # before the host is read: what changes meanwhile is seen later
-        courier = self._errands().deliver if self.inforce.config.second_connection else None
         host = self._host or this_host
-        self.works = Works(host, self.inforce, self.watch, courier=courier, configured=self._configured)
+        self.works = Works(host, self.inforce, self.watch, courier=self._deliver, configured=self._configured)
         self.standing.node = self.works.node
         return self.works.plugin
+
+    async def _deliver(self, updates: list[nri.ContainerUpdate]) -> bool:
+        """By a second connection where that is wanted, which a runtime may say only after this was put together."""
+        return self.inforce.config.second_connection and await self._errands().deliver(updates)
 
     def _configured(self, request: nri.ConfigureRequest) -> None:
         self.standing.told(request)

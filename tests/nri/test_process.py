@@ -15,6 +15,7 @@ from cpuplace.replaying import replay
 from cpuplace_nri import process as whole
 from cpuplace_nri.asking import ask, ask_many
 from cpuplace_nri.cgroups import Cpuset
+from cpuplace_nri.configtext import render
 from cpuplace_nri.process import Process
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.ttrpc import Code, TtrpcError
@@ -269,14 +270,20 @@ class Unwritable:
         raise PermissionError(1, "no")
 
 
+@pytest.mark.parametrize("handed", [False, True])
 def test_what_cannot_be_written_goes_by_a_second_connection_where_it_is_configured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handed: bool
 ) -> None:
+    """In its own file, or in what the runtime hands over."""
     monkeypatch.setattr("cpuplace_nri.works.KernelCgroups", Unwritable)
 
     async def life(rt: FakeRuntime) -> None:
         said = config(tmp_path, rt, widen_delay=1, second_connection=True)
-        async with served(Process(said, reread=lambda: said, host=lambda: HOST)):
+        rt._config = json.dumps(render(said)) if handed else ""
+        begun = config(tmp_path, rt) if handed else said
+        started = preinstalled(rt) if handed else None
+        process = Process(begun, reread=lambda: said, host=lambda: HOST, preinstalled=started, handed=handed)
+        async with served(process):
             await rt.synchronized()
             await rt.run(a_pod("w"), a_container("web", "w", cpu=0.5))
             await rt.run(a_pod("p", qos="guaranteed"), a_container("c", "p", cpu=2, limited=True, memory=1 << 20))
