@@ -1,5 +1,6 @@
 """Cgroups: what the kernel says of a container's cpuset, and writing it past the runtime; cgroup v1 and v2."""
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +55,17 @@ class KernelCgroups:
         if held.mems:
             _write(folder / "cpuset.mems", str(held.mems))
         _write(folder / "cpuset.cpus", str(held.cpus))
+
+    def pods_run(self) -> bool:
+        """Whether a process runs below a kubelet's groups, wherever these are."""
+        return any("kubepods" in folder and _has_processes(folder) for folder, _, _ in os.walk(self._base))
+
+
+def _has_processes(folder: str) -> bool:
+    try:
+        return bool(_text(Path(folder, "cgroup.procs")))
+    except OSError:
+        return False  # gone meanwhile; or a threaded group, whose processes its parent has
 
 
 def folder_of(place: str) -> str:

@@ -66,7 +66,8 @@ class Process:
         self._host, self._preinstalled = host, preinstalled
         said = Identity(config.name, config.index_text)
         self._identity = said if preinstalled is None else preinstalled.identity
-        self._seen = ""
+        self._seen = self._said = ""
+        self._pods_ran = False
         self._registered = asyncio.Event()
         self._leaving: set[asyncio.Task[Any]] = set()
 
@@ -110,6 +111,7 @@ class Process:
         self._seen = fingerprint()  # before the host is read: what changes meanwhile is seen later
         host = self._host or this_host
         self.works = Works(host, self.inforce, self.watch, courier=self._deliver, configured=self._configured)
+        self._pods_ran = self._preinstalled is not None and self.works.cgroups.pods_run()
         self.standing.node = self.works.node
         return self.works.plugin
 
@@ -179,15 +181,23 @@ class Process:
     async def _ask_what_runs(self) -> None:
         """Some runtimes tell the plugins that they start themselves nothing of what runs: ask as another plugin.
 
-        Until that is known every container is refused, and asked for again. Where no other connection is taken it is
-        taken for nothing.
+        Until that is known every container is refused, and asked for again.
         """
         await self._registered.wait()
         assert self.works is not None
-        await self._errands().ask_what_runs(self.standing, self.works.plugin)
-        if self.standing.missing():
-            self.works.node.synchronized = True
-            what = "the runtime does not tell what runs and takes no other connection: taken for nothing"
+        await self._errands().ask_what_runs(self.standing, self.works.plugin, self._untold)
+
+    def _untold(self) -> None:
+        """Take it for nothing where no pod ran when we were started, before the runtime took requests, or none does."""
+        assert self.works is not None
+        self._pods_ran = self._pods_ran and self.works.cgroups.pods_run()
+        self.works.node.synchronized = not self._pods_ran
+        self._say_once("no container is created until it does" if self._pods_ran else "no pod ran: taken for nothing")
+
+    def _say_once(self, outcome: str) -> None:
+        if outcome != self._said:
+            self._said = outcome
+            what = f"the runtime does not tell what runs and takes no other connection: {outcome}"
             self.log.say("error", what, socket=self.inforce.config.socket)
 
     def _errands(self) -> "Errands":

@@ -39,7 +39,8 @@ class Works:
         manners = inforce.manners
         self.node = Node(read(), inforce.config.policy, watch.decided)
         self.deciding = Deciding()
-        self._following = Following(self.node, self.deciding, KernelCgroups(), watch, manners, courier)
+        self.cgroups = KernelCgroups()
+        self._following = Following(self.node, self.deciding, self.cgroups, watch, manners, courier)
         self.plugin = Plugin(self.node, self.deciding, self._following, watch, manners, configured=configured)
 
     def carry_out(self, plan: Plan) -> None:

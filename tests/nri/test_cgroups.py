@@ -42,3 +42,26 @@ def test_what_is_read_and_written(tmp_path: Path, unified: bool) -> None:
     with pytest.raises(FileNotFoundError):
         cgroups.write("/kubepods/gone", cp.Held(cp.CpuSet([5])))
     assert not (base / "kubepods" / "gone").exists()
+
+
+@pytest.mark.parametrize("base", ["", "cpuset"])
+@pytest.mark.parametrize(
+    ("folder", "procs", "said"),
+    [
+        ("kubepods/burstable/pod1/abc", "17\n", True),
+        ("kubepods/burstable/pod1/abc", "", False),
+        ("kubepods/burstable/pod1/abc", None, False),
+        ("kubepods.slice/kubepods-pod1.slice/cri-containerd-abc.scope", "0\n", True),
+        ("kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/abc.scope", "17\n", True),
+        ("system.slice/containerd.service", "17\n", False),
+    ],
+)
+def test_whether_pods_run(tmp_path: Path, base: str, folder: str, procs: str | None, said: bool) -> None:
+    if not base:
+        (tmp_path / "cgroup.controllers").write_text("cpuset cpu\n")
+    assert not KernelCgroups(tmp_path).pods_run()
+    group = tmp_path / base / folder
+    group.mkdir(parents=True)
+    if procs is not None:
+        (group / "cgroup.procs").write_text(procs)
+    assert KernelCgroups(tmp_path).pods_run() is said

@@ -21,6 +21,7 @@ from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.ttrpc import Code, TtrpcError
 from nri.fake_runtime import CriError, FakeRuntime, a_container, a_pod
 from nri.living import HOST, config, live, preinstalled, served, until
+from nri.peers import Peer
 
 
 async def asked(path: Path, cmd: str, **fields: str) -> dict[str, Any]:
@@ -163,10 +164,39 @@ def test_a_plugin_that_the_runtime_starts_and_tells_nothing_asks_what_runs(tmp_p
     live(life, version="0.6.1")
 
 
-def test_a_runtime_that_tells_nothing_and_takes_no_other_connection_is_taken_for_empty(
+class Unwritable:
+    """Cgroups that have what they have, and take nothing."""
+
+    def read(self, place: str) -> Cpuset | None:
+        return None
+
+    def write(self, place: str, held: cp.Held) -> None:
+        raise PermissionError(1, "no")
+
+    def pods_run(self) -> bool:
+        return False
+
+
+UNTOLD = "the runtime does not tell what runs and takes no other connection: "
+
+
+def pods_run(monkeypatch: pytest.MonkeyPatch, *said: bool) -> list[bool]:
+    """What the kernel says of pods when it is asked: one after the other, the last one from then on."""
+    left = list(said)
+
+    class Cgroups(Unwritable):
+        def pods_run(self) -> bool:
+            return left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr("cpuplace_nri.works.KernelCgroups", Cgroups)
+    monkeypatch.setattr("cpuplace_nri.errands.ASKED", 0.1)
+    return left
+
+
+def test_on_a_host_that_has_just_booted_a_runtime_that_tells_nothing_is_taken_for_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cpuplace_nri.errands.ASKED", 2)
+    pods_run(monkeypatch, False, True)  # soon there is the sandbox of the first pod
 
     async def life(rt: FakeRuntime) -> None:
         said = config(tmp_path)  # whose socket nobody listens at
@@ -178,7 +208,71 @@ def test_a_runtime_that_tells_nothing_and_takes_no_other_connection_is_taken_for
             assert rt.cpus["web"] == HOST.online
 
     live(life, version="0.6.1")
-    assert "takes no other connection: taken for nothing" in capsys.readouterr().err
+    assert UNTOLD + "no pod ran: taken for nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("drained", [False, True])
+def test_while_pods_run_of_which_nothing_is_told_nobody_gets_their_cpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], drained: bool
+) -> None:
+    running = pods_run(monkeypatch, True)
+
+    async def life(rt: FakeRuntime) -> None:
+        said = config(tmp_path)
+        async with served(Process(said, reread=lambda: said, preinstalled=preinstalled(rt), host=lambda: HOST)):
+            await rt.synchronized()
+            await rt.run(a_pod("p", qos="guaranteed"), a_container("db", "p", cpu=2, limited=True))
+        await until(lambda: not rt.plugins)
+        started = preinstalled(rt, told=False)
+        process = Process(said, reread=lambda: said, preinstalled=started, host=lambda: HOST)
+        other = a_pod("q", qos="guaranteed"), a_container("other", "q", cpu=2, limited=True)
+        async with served(process):
+            await until(lambda: process._said)
+            await asyncio.sleep(0.3)
+            with pytest.raises(CriError, match="has not told yet what runs here") as refused:
+                await rt.run(*other)
+            assert refused.value.code is Code.UNAVAILABLE
+            if drained:
+                await rt.remove_pod("p")
+                running[0] = False
+            else:
+                Path(said.socket).symlink_to(rt.path)  # a socket that opens late
+            await until(lambda: not process.standing.missing())
+            await rt.run(*other)
+            assert rt.cpus["other"] == cp.CpuSet([0, 1] if drained else [2, 3])
+
+    live(life, version="0.6.1")
+    assert capsys.readouterr().err.count(UNTOLD + "no container is created until it does") == 1
+
+
+class ThrowsOut(FakeRuntime):
+    """Ends every second connection once it has registered."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.thrown_out = 0
+
+    async def _bring_in(self, peer: Peer, told: bool) -> None:
+        if peer.name.endswith("-sync"):
+            self.thrown_out += 1
+            peer.wire.close("no")
+        else:
+            await super()._bring_in(peer, told)
+
+
+def test_a_runtime_that_ends_the_second_connection_is_asked_seldom(tmp_path: Path) -> None:
+    """Each registration can hold up the node while a container is stopped."""
+
+    async def life() -> None:
+        async with ThrowsOut("0.6.1", HOST, configure_first=False) as rt:
+            said = config(tmp_path, rt)
+            started = preinstalled(rt, told=False)
+            async with served(Process(said, reread=lambda: said, preinstalled=started, host=lambda: HOST)):
+                await until(lambda: rt.thrown_out)
+                await asyncio.sleep(1)
+                assert 2 <= rt.thrown_out <= 4
+
+    asyncio.run(life())
 
 
 def test_a_host_that_changes_is_read_again_and_one_that_cannot_be_read_stays(
@@ -258,16 +352,6 @@ def test_who_reads_along_is_told_the_end_before_the_servers_wait_for_their_clien
         assert await late.get() is None
 
     live(life)
-
-
-class Unwritable:
-    """Cgroups that have what they have, and take nothing."""
-
-    def read(self, place: str) -> Cpuset | None:
-        return None
-
-    def write(self, place: str, held: cp.Held) -> None:
-        raise PermissionError(1, "no")
 
 
 @pytest.mark.parametrize("handed", [False, True])
