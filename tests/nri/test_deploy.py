@@ -111,6 +111,10 @@ def test_the_plugin_leaves_its_own_pod_alone_and_can_do_no_more_than_it_must() -
     assert isinstance(asked, cp.ContainerRequest) and asked.kind is cp.Kind.UNMANAGED
 
 
+def test_selinux_lets_it_reach_the_runtimes_socket_and_the_cgroups() -> None:
+    assert container()["securityContext"]["seLinuxOptions"] == {"type": "spc_t"}
+
+
 def test_two_plugins_of_a_node_never_meet() -> None:
     strategy = documents()["DaemonSet"]["spec"]["updateStrategy"]["rollingUpdate"]
     assert strategy == {"maxSurge": 0, "maxUnavailable": 1}
