@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import cpuplace as cp
 from cpuplace.formats import events as events_format
@@ -22,6 +23,7 @@ from cpuplace_nri.ttrpc import Code, TtrpcError
 from nri.fake_runtime import CriError, FakeRuntime, a_container, a_pod
 from nri.living import HOST, config, live, preinstalled, served, until
 from nri.peers import Peer
+from nri.placing import FakeCgroups
 
 
 async def asked(path: Path, cmd: str, **fields: str) -> dict[str, Any]:
@@ -175,6 +177,29 @@ class Unwritable:
 
     def pods_run(self) -> bool:
         return False
+
+
+@pytest.mark.parametrize("way", ["reload", "hotplug"])
+def test_what_nobody_asked_for_is_carried_out_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """No reply of ours carries it, and nobody compares who would find out."""
+
+    async def life(rt: FakeRuntime) -> None:
+        monkeypatch.setattr("cpuplace_nri.works.KernelCgroups", lambda: FakeCgroups(rt))
+        said, hosts = config(tmp_path, rt, check="off"), [HOST]
+        reserving = said.with_changes(policy=evolve(said.policy, usable=cp.CpuSet(range(7))))
+        process = Process(said, reread=lambda: reserving, host=lambda: hosts[0])
+        async with served(process):
+            await rt.synchronized()
+            await rt.run(a_pod("w"), a_container("web", "w", cpu=0.5))
+            assert process.works is not None and rt.cpus["web"] == HOST.online
+            if way == "reload":
+                assert "policy.usable: - -> 0-6" in await process.reload()
+            else:
+                hosts[0] = HOST.with_online(HOST.online - cp.CpuSet([7]))
+                await process.works.host_changed()
+            await until(lambda: rt.kernel.running["web"] == "0-6")
+
+    live(life)
 
 
 UNTOLD = "the runtime does not tell what runs and takes no other connection: "
