@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cpuplace import Held, Op, Plan, Step
+from cpuplace import CpuSet, Held, Op, Plan, Step
 from cpuplace_cgroup.failure import CgroupFailed, Failure, Vanished
 from cpuplace_cgroup.ground import Ground
 from cpuplace_cgroup.journal import Journal
@@ -128,7 +128,7 @@ class Carrying:
         self._parents.narrow(key, place)
 
     def _remove(self, key: str, place: str) -> None:
-        pids = pids_of(self._files, place)
+        pids, below = self._inside(place)
         if pids:
             some = ", ".join(map(str, pids[:_FEW])) + (", ..." if len(pids) > _FEW else "")
             raise CgroupFailed(
@@ -140,9 +140,16 @@ class Carrying:
                     advice="end them first",
                 )
             )
-        for name in self._files.folders(place):
+        for name in below:
             self._remove(key, f"{place}/{name}")
         self._journal.remove(key, place)
+
+    def _inside(self, place: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Its processes and folders; none where it cannot be read: its removal tells whether it is gone."""
+        try:
+            return pids_of(self._files, place), self._files.folders(place)
+        except OSError:
+            return (), ()
 
     def _give_up(self, key: str, place: str) -> None:
         for name in ("cpuset.cpus", "cpuset.mems"):
@@ -158,6 +165,13 @@ class Carrying:
         for key, one in plan.after.assignments.items():
             place = self._ground.place_of(key)
             if one.exclusive and key not in self._vanished and self._files.is_folder(place):
-                word, note = self._partitions.begin(key, place, one.cpus)
-                self._words[key] = word
-                self._notes |= {note: None} if note else {}
+                self._make_partition(key, place, one.cpus)
+
+    def _make_partition(self, key: str, place: str, cpus: CpuSet) -> None:
+        try:
+            word, note = self._partitions.begin(key, place, cpus)
+        except Vanished:
+            self._vanished[key] = None
+            return
+        self._words[key] = word
+        self._notes |= {note: None} if note else {}

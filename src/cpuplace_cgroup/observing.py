@@ -22,13 +22,9 @@ def observe(files: Files, root: str) -> Observation:
     cpus, mems = effective(files, root)
     found: dict[str, Group] = {}
     for path, name in places(files, root):
-        try:
-            group = _group(files, f"{root}/{path}", path, name)
-        except OSError:
-            continue
-        if group.container_id in found:  # two of one name: the second goes by its place
-            group = _group(files, f"{root}/{path}", path, Name(container_id=path))
-        found[group.container_id] = group
+        known = Name(container_id=path) if name.container_id in found else name  # of two of one name, by its place
+        with suppress(OSError):
+            found[known.container_id] = _group(files, f"{root}/{path}", path, known)
     return Observation(root=root, groups=tuple(found.values()), cpus=cpus, mems=mems)
 
 

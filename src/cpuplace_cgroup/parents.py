@@ -25,13 +25,20 @@ class Parents:
     def narrow(self, key: str, place: str) -> None:
         """From below, to what the children have; a child without a list may use everything, so then all stays."""
         for parent in reversed(self._managed(place)):
-            below = [f"{parent}/{name}" for name in self._files.folders(parent)]
+            below = self._below(parent)
             cpus = [cpus_of(self._files, f"{child}/cpuset.cpus") for child in below]
             if all(cpus) and cpus_of(self._files, f"{parent}/cpuset.cpus"):
                 self._write(key, f"{parent}/cpuset.cpus", CpuSet(cpu for one in cpus for cpu in one))
             mems = [mems_of(self._files, f"{child}/cpuset.mems") for child in below]
             if all(mems) and mems_of(self._files, f"{parent}/cpuset.mems"):
                 self._write(key, f"{parent}/cpuset.mems", NodeSet(node for one in mems for node in one))
+
+    def _below(self, parent: str) -> list[str]:
+        """Its folders; of one that is gone none."""
+        try:
+            return [f"{parent}/{name}" for name in self._files.folders(parent)]
+        except OSError:
+            return []
 
     def _write(self, key: str, file: str, ids: CpuSet | NodeSet) -> None:
         if ids:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cpuplace import CpuSet
 from cpuplace.idset import NO_CPUS
-from cpuplace_cgroup.failure import CgroupFailed, Failure
+from cpuplace_cgroup.failure import CgroupFailed, Failure, Vanished
 from cpuplace_cgroup.ground import Ground
 from cpuplace_cgroup.journal import Journal
 from cpuplace_cgroup.observing import cpus_of, text_of
@@ -26,26 +26,26 @@ class Partitions:
         self.kind, self._fails = kind, fails
 
     def begin(self, key: str, place: str, cpus: CpuSet) -> tuple[str, str]:
-        """Make one: the kernel's word for it, and a note when that is not what was asked for."""
+        """Make one: the kernel's word for it, and a note when that is not what was asked for. Raises Vanished."""
         file = f"{place}/cpuset.cpus.partition"
         now = text_of(self._files, file)
         if now == self.kind:
             return now, ""
         if not now:
             old = "this kernel is too old for partitions"
-            return self._no(self._failure(key, file, "there is no such file", old, "use Linux 6.7 or later"))
+            return self._no(place, self._failure(key, file, "there is no such file", old, "use Linux 6.7 or later"))
         self.end(key, place)
         try:
             word = self._tried(key, place, cpus)
         except CgroupFailed as failed:
             self.end(key, place, cpus)
-            return self._no(failed.failure)
+            return self._no(place, failed.failure)
         if word == self.kind:
             return word, ""
         self.end(key, place)
         meaning = "the kernel does not make it a partition"
         advice = "look for groups beside it that use the same CPUs"
-        return self._no(self._failure(key, file, f'it reads back "{word}"', meaning, advice))
+        return self._no(place, self._failure(key, file, f'it reads back "{word}"', meaning, advice))
 
     def _tried(self, key: str, place: str, cpus: CpuSet) -> str:
         """What the file says once everything is written."""
@@ -58,7 +58,9 @@ class Partitions:
     def _failure(self, key: str, file: str, said: str, meaning: str, advice: str) -> Failure:
         return Failure(container_id=key, file=file, wrote=self.kind or "", said=said, meaning=meaning, advice=advice)
 
-    def _no(self, failure: Failure) -> tuple[str, str]:
+    def _no(self, place: str, failure: Failure) -> tuple[str, str]:
+        if not self._files.is_folder(place):
+            raise Vanished(failure.container_id)
         if self._fails == "fail":
             raise CgroupFailed(failure)
         note = f"{failure.container_id} stays a member, exclusive only against what we manage: {failure}"

@@ -33,7 +33,8 @@ class Node:
 @define
 class FakeKernel:
     """`faults`: the n-th change (from 0) is refused with this error; `kill_at`: the process dies just before it;
-    `before_change`, `after_change`: what else happens on the host around the n-th."""
+    `before_change`, `after_change`: what else happens on the host around the n-th; `before_call`: the same before the
+    n-th call of any kind, reads too."""
 
     online: int = 0xFF
     nodes: int = 0b1
@@ -43,6 +44,8 @@ class FakeKernel:
     kill_at: int | None = None
     before_change: Callable[[int], None] = lambda _n: None
     after_change: Callable[[int], None] = lambda _n: None
+    before_call: Callable[[int], None] = lambda _n: None
+    calls: int = 0
     problems: dict[str, str] = field(factory=dict)
     controllers: str = "cpuset cpu io memory"
     log: list[tuple[str, str]] = field(factory=list)
@@ -56,6 +59,7 @@ class FakeKernel:
     # What a process sees.
 
     def read(self, path: str) -> str:
+        self._call()
         place, name = self._split(path)
         node = self.tree[place]
         if name == "cgroup.controllers":
@@ -78,6 +82,7 @@ class FakeKernel:
         return str(cp.CpuSet.from_mask({"cpus": node.cpus, "mems": node.mems}.get(name[7:], node.exclusive)))
 
     def write(self, path: str, text: str) -> None:
+        self._call()
         place, name = self._split(path)
         node = self.tree[place]
         if name.startswith("cpuset.") and not (place and self._has_cpuset(place)):
@@ -85,15 +90,18 @@ class FakeKernel:
         self._change(path, text, lambda: self._take(place, node, name, text))
 
     def folders(self, path: str) -> tuple[str, ...]:
+        self._call()
         place = self._place(path)
         if place not in self.tree:
             raise FileNotFoundError(errno.ENOENT, "", path)
         return tuple(sorted(one.rpartition("/")[2] for one in self._children(place)))
 
     def is_folder(self, path: str) -> bool:
+        self._call()
         return path in ("/sys/fs", "/sys", "") or (path.startswith(MOUNT) and self._place(path) in self.tree)
 
     def make(self, path: str) -> None:
+        self._call()
         place = self._place(path)
         if place in self.tree:
             raise FileExistsError(errno.EEXIST, "", path)
@@ -104,12 +112,14 @@ class FakeKernel:
         self._change(path, "mkdir", lambda: self.tree.update({place: Node(ours=True, type=kind)}))
 
     def remove(self, path: str) -> None:
+        self._call()
         place = self._place(path)
         if place not in self.tree:
             raise FileNotFoundError(errno.ENOENT, "", path)
         self._change(path, "rmdir", lambda: self._rmdir(place))
 
     def is_ours(self, path: str) -> bool:
+        self._call()
         return self.is_folder(path) and self.tree[self._place(path)].ours
 
     def problem(self, path: str) -> str:
@@ -140,6 +150,10 @@ class FakeKernel:
         return {place: (one.cpus, one.mems, one.exclusive, one.partition) for place, one in self.tree.items() if place}
 
     # How the kernel answers.
+
+    def _call(self) -> None:
+        self.calls += 1
+        self.before_call(self.calls - 1)
 
     def cpus(self, place: str) -> int:
         """The effective CPUs: own ones within the parent's, all of the parent's where that leaves none."""
