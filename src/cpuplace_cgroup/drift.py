@@ -126,13 +126,17 @@ def watch(
     state_of: Callable[[], HostState],
     interval: float,
     *,
+    mending: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[tuple[Drift, ...]]:
-    """The drift each time it differs from before, first what it is now; looks every `interval` seconds, without end."""
+    """The drift each time it differs from before, first what it is now; looks every `interval` seconds, without end.
+
+    `mending`: whoever is told mends it, so the same drift as before has come back, or could not be mended: told again.
+    """
     last: tuple[Drift, ...] | None = None
     while True:
         now = drift(state_of(), observer.observe())
-        if now != last:
+        if now != last or (mending and now):
             last = now
             yield now
         sleep(interval)

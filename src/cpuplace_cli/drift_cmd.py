@@ -8,13 +8,14 @@ from cyclopts import Parameter
 
 from cpuplace.errors import BadInput
 from cpuplace_cgroup import Drift, watch
-from cpuplace_cgroup.managing import ManagedHost
+from cpuplace_cgroup.lockfile import Locked
+from cpuplace_cgroup.managing import ManagedHost, NotCarriedOut
 from cpuplace_cli.command import new_command
 from cpuplace_cli.managed import ROOT, HostOption, RootOption, StateDirOption, managed_host
 from cpuplace_cli.options import TableOption
 from cpuplace_cli.output import emit, emit_json
 from cpuplace_cli.printable import printable
-from cpuplace_cli.repairing import repaired
+from cpuplace_cli.repairing import repaired, tell_repair
 
 app = new_command(
     "drift",
@@ -50,8 +51,11 @@ def drift(
 
 def _watch(managed: ManagedHost, seconds: float, repair: bool, output: str) -> int:
     """Never returns by itself; Ctrl-C is how it ends."""
-    for found in watch(managed.backend, lambda: managed.look().state, seconds):
-        _told(managed, found, repair, output, lines=True)
+    for found in watch(managed.backend, lambda: managed.look().state, seconds, mending=repair):
+        try:
+            _told(managed, found, repair, output, lines=True)
+        except (Locked, NotCarriedOut) as error:  # the next look finds the same, and it is tried again
+            tell_repair(str(error).splitlines())
     return 0
 
 

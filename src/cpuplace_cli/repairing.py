@@ -1,6 +1,7 @@
 """`--repair` of `ps` and `drift`: what was mended, told on standard error."""
 
 import sys
+from collections.abc import Iterable
 
 from cpuplace_cgroup.managing import ManagedHost
 from cpuplace_cli.printable import printable
@@ -11,6 +12,11 @@ def repaired(managed: ManagedHost) -> bool:
     """Mend what differs and tell what was done; False when the kernel did not take it."""
     plan, outcome, notes = managed.repair()
     done = [step_text(step) for step in plan.steps] if outcome.ok else str(outcome).splitlines()
-    for line in [*done, *plan.notes, *notes]:
-        sys.stderr.write(f"cpuplace: repair: {printable(line)}\n")
+    tell_repair([*done, *plan.notes, *notes])
     return outcome.ok
+
+
+def tell_repair(lines: Iterable[str]) -> None:
+    """Say on standard error what became of a repair."""
+    for line in lines:
+        sys.stderr.write(f"cpuplace: repair: {printable(line)}\n")

@@ -41,6 +41,13 @@ class Command:
         """The next line it prints; "" when it has ended."""
         return self._out.readline().strip()
 
+    def until(self, words: str) -> None:
+        """Read on to a line with these words."""
+        line = self._out.readline()
+        while words not in line:
+            assert line, f"it ended without {words!r}"
+            line = self._out.readline()
+
     def rest(self) -> str:
         """Whatever else it and its children print until the last of them ends."""
         return self._out.read()

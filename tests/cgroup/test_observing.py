@@ -220,6 +220,18 @@ def test_watching_tells_changes_only() -> None:
     assert rounds == [0.5, 0.5, 0.5]
 
 
+def test_watching_to_mend_tells_whatever_came_back_or_stayed() -> None:
+    state, kernel = placed(Request.integer("a", 2))
+    mended = kernel.tree["cpuplace/a"].cpus
+    seen = watch(backend(kernel), lambda: state, 0.5, mending=True, sleep=lambda _seconds: None)
+    assert next(seen) == ()
+    kernel.tree["cpuplace/a"].cpus = 0xFF
+    first = next(seen)
+    assert first and next(seen) == first, "it could not be mended"
+    kernel.tree["cpuplace/a"].cpus = mended
+    assert next(seen) == ()
+
+
 def test_observing_reads_seven_files_a_group() -> None:
     class Counting(FakeKernel):
         reads = 0

@@ -398,6 +398,28 @@ def test_watching_tells_what_changes(host: Imitated, pods: str) -> None:
     assert host("drift", "--watch", "0")[0] == 2
 
 
+def test_watching_to_mend_goes_on_while_another_command_is_at_work(
+    host: Imitated, pods: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managed, "PATIENCE", 0.0)
+    host("apply", pods)
+    disturb(host)
+    with host.begin("drift", "--watch", "0.05", "--repair") as watching:
+        with host.kept.locked():
+            watching.until("another command is at work")
+        watching.until("nothing differs")
+    assert cpus(host) == PLACED
+
+
+def test_watching_ends_with_a_state_that_is_torn(host: Imitated, pods: str) -> None:
+    host("apply", pods)
+    with host.begin("drift", "--watch", "0.05", "--repair") as watching:
+        assert watching.line() == "nothing differs"
+        host.kept.file.write_bytes(b"torn")
+        assert "torn, or edited by hand" in watching.rest()
+        assert watching.wait() == 2
+
+
 # --- a state that is lost ------------------------------------------------------------------------
 
 
