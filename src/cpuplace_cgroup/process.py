@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NoReturn
 
 from cpuplace import CpuplaceError
@@ -31,24 +31,36 @@ def run_to_end(argv: Sequence[str], environment: Mapping[str, str], enter: Calla
     Signals that are sent to this process meanwhile are sent on; those that the terminal sends reach the command by
     themselves, since it is in the same process group. Raises NotStarted.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    set_back = _signals_held()
     try:
         report, told = os.pipe()
         child = os.fork()
         if not child:
-            _become(argv, environment, enter, before, told)
+            _become(argv, environment, enter, set_back, told)
         os.close(told)
         _check_start(child, report, argv[0])
         return _waited(child)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        set_back()
+
+
+def _signals_held() -> Callable[[], None]:
+    """Let the signals that are waited for wait; what is returned sets back how it was."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where a caller left it ignored, it would never come
+
+    def set_back() -> None:
+        signal.signal(signal.SIGCHLD, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    return set_back
 
 
 def _become(
     argv: Sequence[str],
     environment: Mapping[str, str],
     enter: Callable[[], object],
-    mask: Iterable[int],
+    set_back: Callable[[], None],
     told: int,
 ) -> NoReturn:
     """The new process: into the group, then another program; what goes wrong is told through the pipe."""
@@ -56,7 +68,7 @@ def _become(
         enter()
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and the next program would inherit that
             signal.signal(ignored, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        set_back()
         os.execvpe(argv[0], list(argv), dict(environment))
     except OSError as error:
         status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

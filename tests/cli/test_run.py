@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import cpuplace as cp
-from cgroup.commands import forking
+from cgroup.commands import forking, ran
 from cgroup.imitation import FolderFiles
 from cli.imitated import HOST, Imitated
 from cli.imitated import host as host
@@ -148,6 +148,18 @@ def test_signals_are_passed_on_and_the_status_comes_back(host: Imitated, number:
         assert process.line() == "told"
         assert process.wait() == 9
     assert dict(host.state().assignments) == {}
+
+
+def test_a_caller_that_ignores_the_end_of_its_children(host: Imitated) -> None:
+    """That is inherited, and the kernel would neither tell of the end nor keep the status; the command inherits it."""
+
+    def ignoring() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.alarm(30)  # ends what waits for ever
+
+    code = "import signal, sys; sys.exit(7 if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN else 8)"
+    arguments = host.arguments("run", "--cpus", "1", "--", sys.executable, "-c", code)
+    assert ran(*arguments, before=ignoring) == (7, "")
 
 
 def test_who_is_killed_has_128_more(host: Imitated) -> None:
