@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -96,13 +97,20 @@ def _save(path: Path, writes: Sequence[FileWrite]) -> None:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(irq_record.render(writes) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _put_whole(path, irq_record.render(writes) + "\n")
     except OSError as error:
         hint = "moving interrupts needs root" if error.errno in (errno.EACCES, errno.EPERM) else ""
         raise BadInput(f"cannot be written: {error.strerror}", source=str(path), hint=hint) from None
+
+
+def _put_whole(path: Path, text: str) -> None:
+    """All of it is there or nothing, even after a kill; never over a file that came meanwhile, as a rename would."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".irq-undo.") as file:
+        file.write(text)
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+        os.link(file.name, path)
 
 
 def _carried_out(files: HostFiles, writes: Sequence[FileWrite]) -> IrqOutcome:

@@ -2,12 +2,16 @@
 
 import errno
 import json
+import os
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from cgroup.commands import forking
 from cpuplace.errors import BadInput
 from cpuplace.formats import irq_record
 from cpuplace.idset import CpuSet
@@ -276,6 +280,37 @@ def test_a_record_that_cannot_be_kept_stops_before_the_first_write(root: Path, t
     assert everything(root) == before
     with pytest.raises(BadInput, match=r"cannot be read.*`irq apply` saved"):
         undo_irq_record(root=root)
+
+
+def test_a_record_that_could_not_be_finished_is_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_interrupts(read_interrupts(root), [DeviceQueuePin("eth0", 0, 2)])
+
+    def no_space(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", no_space)
+        with pytest.raises(BadInput, match="cannot be written: No space left"):
+            apply_irq_plan(plan, root)
+    assert list((root / DEFAULT_RECORD).parent.iterdir()) == []
+    assert apply_irq_plan(plan, root).ok
+
+
+def test_a_kill_while_the_record_is_written_leaves_none(root: Path) -> None:
+    plan = plan_interrupts(read_interrupts(root), [DeviceQueuePin("eth0", 0, 2)])
+    with forking():
+        child = os.fork()
+    if not child:  # the kernel kills it at the first byte it writes
+        try:
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            apply_irq_plan(plan, root)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGXFSZ
+    assert not (root / DEFAULT_RECORD).exists()
+    assert apply_irq_plan(plan, root).ok
+    assert undo_irq_record(root=root).ok
 
 
 def test_plans_that_make_no_sense(root: Path) -> None:
