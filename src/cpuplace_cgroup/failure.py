@@ -46,6 +46,10 @@ class CgroupFailed(CpuplaceError):  # noqa: N818
         self.failure = failure
 
 
+class Unanswered(CgroupFailed):
+    """Nobody said no: what was asked for may still happen."""
+
+
 class Vanished(CpuplaceError):  # noqa: N818
     """The group of a container is not there any more: it ended meanwhile. Never leaves this package."""
 

@@ -1,11 +1,13 @@
 """Journal: every change of the cgroup file system, each with the way back."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from attrs import frozen
 
-from cpuplace_cgroup.failure import CgroupFailed, Vanished, refused, said
+from cpuplace_cgroup.failure import CgroupFailed, Unanswered, Vanished, refused, said
 from cpuplace_cgroup.files import Files
 from cpuplace_cgroup.observing import text_of
 from cpuplace_cgroup.systemd import Systemd
@@ -47,8 +49,8 @@ class Journal:
         was = text_of(self._files, file)
         if was == text:
             return False
-        self._put(container_id, file, text)
-        self._entries.append(_Wrote(file, was))
+        with self._remembered(_Wrote(file, was)):
+            self._put(container_id, file, text)
         return True
 
     def enable(self, container_id: str, folder: str) -> None:
@@ -85,9 +87,20 @@ class Journal:
         was = text_of(self._files, file)
         if not was:
             return ""
-        instead = self._put_inherited(container_id, file)
-        self._entries.append(_Wrote(file, was))
-        return instead
+        with self._remembered(_Wrote(file, was)):
+            return self._put_inherited(container_id, file)
+
+    @contextmanager
+    def _remembered(self, entry: _Wrote) -> Iterator[None]:
+        """Before it is done, since Ctrl-C may come right after; forgotten when it was refused."""
+        self._entries.append(entry)
+        try:
+            yield
+        except Unanswered:
+            raise
+        except (CgroupFailed, Vanished):
+            self._entries.pop()
+            raise
 
     def _put_inherited(self, container_id: str, file: str) -> str:
         """A populated group cannot lose its list (ENOSPC): it gets what its parent has, written out."""

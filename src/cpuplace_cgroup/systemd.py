@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cpuplace import HostState
-from cpuplace_cgroup.failure import CgroupFailed, Failure
+from cpuplace_cgroup.failure import CgroupFailed, Failure, Unanswered, Vanished
 from cpuplace_cgroup.files import Files
 from cpuplace_cgroup.names import unit_of
 from cpuplace_cgroup.observing import text_of
@@ -15,7 +15,10 @@ PROPERTIES: Final = {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemory
 _KEPT_OFF: Final = ("system.slice", "user.slice", "init.scope")
 _TRIES: Final = 100
 _PAUSE: Final = 0.01
-_TIME_LIMIT: Final = 30
+_TIME_LIMIT: Final = 20
+"""Seconds, less than the 25 after which systemctl itself gives up, which would look like a refusal."""
+UNANSWERED: Final = 124
+"""The status of a command that did not end in time, as timeout(1) has it."""
 
 
 class Ran(NamedTuple):
@@ -29,10 +32,12 @@ Runner = Callable[[Sequence[str]], Ran]
 
 
 def run_command(argv: Sequence[str]) -> Ran:
-    """Run a command to its end; status 127 when it cannot be run."""
+    """Run a command to its end; status 127 when it cannot be run, UNANSWERED when it does not end in time."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_TIME_LIMIT)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return Ran(UNANSWERED, f"no answer within {_TIME_LIMIT} seconds")
+    except OSError as error:
         return Ran(127, str(error))
     return Ran(done.returncode, (done.stderr or done.stdout).strip())
 
@@ -54,21 +59,25 @@ class Systemd:
         return unit_of(place[len(self._mount) :].strip("/")) if ours else ""
 
     def write(self, unit: str, file: str, text: str, *, container_id: str) -> None:
-        """Set the property, and wait until the kernel shows it: systemd answers before it has written."""
-        name = file.rpartition("/")[2]
+        """Set the property, and wait until the kernel shows it: systemd answers before it has written.
+
+        Raises CgroupFailed, Unanswered when systemd may still set it, Vanished when the unit has ended.
+        """
+        place, _, name = file.rpartition("/")
         argv = ("systemctl", "set-property", "--runtime", unit, f"{PROPERTIES[name]}={text}")
         ran = self._run(argv)
         if ran.status:
-            raise CgroupFailed(
-                Failure(
-                    container_id=container_id,
-                    file=file,
-                    wrote=text,
-                    said=f"systemctl ended with {ran.status}: {ran.said}",
-                    meaning=f"{unit} is systemd's, and systemd did not set {PROPERTIES[name]}",
-                    advice="try: " + " ".join(argv),
-                )
+            if not self._files.is_folder(place):
+                raise Vanished(container_id)
+            failure = Failure(
+                container_id=container_id,
+                file=file,
+                wrote=text,
+                said=f"systemctl ended with {ran.status}: {ran.said}",
+                meaning=f"{unit} is systemd's, and systemd did not set {PROPERTIES[name]}",
+                advice="try: " + " ".join(argv),
             )
+            raise Unanswered(failure) if ran.status == UNANSWERED else CgroupFailed(failure)
         for _ in range(_TRIES):
             if text_of(self._files, file) == text:
                 return

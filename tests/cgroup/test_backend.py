@@ -221,6 +221,58 @@ def test_units_are_written_through_systemd() -> None:
     assert "systemctl ended with 1: Unit is masked." in str(outcome) and "try: systemctl set-property" in str(outcome)
 
 
+def unit_host() -> FakeKernel:
+    kernel = FakeKernel.of(HOST)
+    kernel.add("system.slice/web.service", cpus="0-1", pids=(1,))
+    return kernel
+
+
+def test_systemd_that_answers_too_late_is_asked_for_what_was() -> None:
+    kernel = unit_host()
+    systemctl = Systemctl(kernel)
+
+    def late_once(argv: Sequence[str]) -> Ran:
+        ran = systemctl(argv)
+        return Ran(124, "no answer") if argv[-1] == "AllowedCPUs=2-3" else ran
+
+    before = kernel.texts()
+    ours = CgroupBackend(MOUNT, files=kernel, systemd=True, run=late_once)
+    outcome = ours.carry_out(pin("system.slice/web.service", "2-3"))
+    assert "systemctl ended with 124: no answer" in str(outcome)
+    assert systemctl.ran[2][-1] == "AllowedCPUs=0-1"
+    assert kernel.texts() == before
+
+
+@pytest.mark.parametrize("text", ["1", "2-3"])
+def test_ctrl_c_right_after_a_write_takes_it_back(text: str) -> None:
+    kernel = FakeKernel.of(HOST)
+    kernel.add("cpuplace/p", cpus="0-1", mems="0", pids=(1,))
+    before = kernel.texts()
+
+    def interrupt(number: int) -> None:
+        if kernel.log[number][1] == text:
+            kernel.after_change = lambda _number: None
+            raise KeyboardInterrupt
+
+    kernel.after_change = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        backend(kernel).carry_out(pin("p", "2-3"))
+    assert kernel.texts() == before
+
+
+def test_a_unit_that_ends_while_systemd_is_asked_is_gone() -> None:
+    kernel = unit_host()
+
+    def ends(_argv: Sequence[str]) -> Ran:
+        kernel.drop("system.slice/web.service")
+        return Ran(1, "Unit web.service not found.")
+
+    outcome = CgroupBackend(MOUNT, files=kernel, systemd=True, run=ends).carry_out(
+        pin("system.slice/web.service", "2-3")
+    )
+    assert outcome.ok and outcome.vanished == ("system.slice/web.service",)
+
+
 def test_systemd_that_says_yes_and_writes_nothing_is_found_out() -> None:
     kernel = FakeKernel.of(HOST)
     kernel.add("system.slice/web.service", pids=(1,))
@@ -233,6 +285,11 @@ def test_commands() -> None:
     assert run_command(["true"]) == Ran(0, "")
     assert run_command(["sh", "-c", "echo no >&2; exit 3"]) == Ran(3, "no")
     assert run_command(["/nowhere/at/all"]).status == 127
+
+
+def test_a_command_that_does_not_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cpuplace_cgroup.systemd._TIME_LIMIT", 0.01)
+    assert run_command(["sleep", "600"]) == Ran(124, "no answer within 0.01 seconds")
 
 
 def test_lines_that_keep_systemd_off() -> None:
