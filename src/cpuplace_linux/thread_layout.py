@@ -9,6 +9,7 @@ foreign threads (`attach`) and processes (`launch`).
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
@@ -124,6 +125,8 @@ class PartitionThreadLayout:
         self._threads = {role: self._thread(role) for role in pins}
         self._processes: list[RoleProcess] = []
         self._stopped = False
+        self._ending = threading.RLock()
+        """Held where it matters whether it was stopped: a process is known to `stop` before it runs, or never runs."""
 
     def _thread(self, role: str) -> RoleThread:
         return RoleThread(
@@ -204,11 +207,9 @@ class PartitionThreadLayout:
         """Start a process on the role's CPUs, with the layout's memory policy from its first instruction; its number.
 
         It is restarted, reported and stopped like the role's thread. Raises KernelRefused when it cannot be started
-        there, `RoleEnded` when the layout was stopped.
+        there, `RoleEnded` when the layout was stopped, before or meanwhile.
         """
         name = self._known(role)
-        if self._stopped:
-            raise RoleEnded(f"the layout of {self.partition_id} was stopped")
         process = RoleProcess(
             partition_id=self.partition_id,
             name=name,
@@ -220,12 +221,20 @@ class PartitionThreadLayout:
             env=env,
             cwd=cwd,
         )
-        process.start()
-        if not process.online.wait(timeout) or process.refused is not None:
+        with self._ending:
+            self._check_not_stopped()
+            self._processes.append(process)
+            process.start()
+        online = process.online.wait(timeout)
+        self._check_not_stopped()
+        if not online or process.refused is not None:
             process.tell_to_stop(drop=True)
             raise process.refused or TimeoutError(f"{name} was not pinned in time")
-        self._processes.append(process)
         return process.tid
+
+    def _check_not_stopped(self) -> None:
+        if self._stopped:
+            raise RoleEnded(f"the layout of {self.partition_id} was stopped")
 
     def stop(self, timeout: float = 10.0, *, drop: bool = False) -> tuple[str, ...]:
         """End every role: what waits in its queue is worked on first, or dropped with `drop`; those that did not end.
@@ -233,8 +242,9 @@ class PartitionThreadLayout:
         Threads that are stuck stay (Python cannot end them, they end with the program); processes are killed.
         """
         end = monotonic() + timeout
-        self._stopped = True
-        everyone: list[Role] = [*self._threads.values(), *self._processes]
+        with self._ending:
+            self._stopped = True
+            everyone: list[Role] = [*self._threads.values(), *self._processes]
         for role in everyone:
             role.tell_to_stop(drop=drop)
         stuck = [role for role in everyone if not role.has_ended(max(end - monotonic(), 0))]

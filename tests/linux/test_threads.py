@@ -5,6 +5,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -322,6 +323,27 @@ def test_a_start_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutError, match="writer was not pinned in time"):
         layout.launch("writer", SLEEP, timeout=0.01)
     assert layout.activities.until(RoleActivity.Stopped, timeout=30) is not None
+
+
+def test_a_process_whose_layout_is_stopped_while_it_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, hold = threading.Event(), threading.Event()
+
+    def slow(tid: int, cpus: CpuSet) -> CpuSet:
+        if tid:  # the process, not the thread that starts it
+            begun.set()
+            hold.wait(30)
+        return pin(tid, cpus)
+
+    monkeypatch.setattr("cpuplace_linux.role_runner.pin", slow)
+    layout = BUILDER.build()
+    with ThreadPoolExecutor(1) as beside:
+        launched = beside.submit(layout.launch, "writer", SLEEP)
+        assert begun.wait(30)
+        threading.Timer(0.2, hold.set).start()
+        assert layout.stop() == ()
+        assert isinstance(launched.exception(), RoleEnded)
+    (started,) = [one for one in layout.activities if isinstance(one, RoleActivity.Started)]
+    assert not Path(f"/proc/{started.tid}").exists()
 
 
 def test_a_process_that_will_not_end_is_killed(tmp_path: Path) -> None:
