@@ -26,7 +26,7 @@ class Policy:
     1
     """
 
-    usable: CpuSet | None = _doc("CPUs that may be managed; none said = all online ones", default=None)
+    usable: CpuSet | None = _doc("CPUs that may be managed; not said = all online ones", default=None)
     reserved: CpuSet = _doc("usable CPUs never given out exclusively by choice", default=NO_CPUS)
     strict_reservation: bool = _doc("shared containers stay off the reserved CPUs too", default=False)
     isolated_cpus: Literal["exclusive-only", "ignore", "unusable"] = _doc(
@@ -46,7 +46,7 @@ class Policy:
         default="note",
         choices=("note", "match"),
     )
-    pin_namespaces: frozenset[str] | None = _doc("namespaces whose pods may pin; none said = all", default=None)
+    pin_namespaces: frozenset[str] | None = _doc("namespaces whose pods may pin; not said = all", default=None)
     unmanaged_namespaces: frozenset[str] = _doc("namespaces that are never touched", default=frozenset())
     integer_scope: Literal["guaranteed-pod", "container", "all-containers"] = _doc(
         "whose numbers make a container integer: its Guaranteed pod's, its own, or every container's of the pod",

@@ -120,11 +120,13 @@ def _row(row: tuple[str, str, str, str], names: int, values: int, room: int) -> 
 
 
 def _shown(value: Any) -> str:
-    """A value as a person writes it; - for nothing."""
+    """A value as a person writes it; - for not said, which is not the same as said to be empty: none."""
+    if value is None:
+        return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(one)}" for name, one in value.items()) or "-"
+        return ", ".join(f"{name}: {_shown(one)}" for name, one in value.items()) or "none"
     if isinstance(value, list):
-        return ", ".join(value) or "-"
-    return "-" if value is None or value == "" else str(value)
+        return ", ".join(value) or "none"
+    return str(value) or "none"

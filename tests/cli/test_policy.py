@@ -160,6 +160,17 @@ def test_check(capsys: Captured, tmp_path: Path) -> None:
     assert "exclude each other" in said(capsys, "show", str(bad), "--weka", code=2)
 
 
+def test_said_to_be_empty_is_not_shown_as_not_said(capsys: Captured, tmp_path: Path) -> None:
+    file = tmp_path / "nobody.yaml"
+    file.write_text('pin_namespaces: []\nusable: ""\n')
+    shown = said(capsys, "show", str(file))
+    assert "* pin_namespaces         none " in shown
+    assert "* usable                 none " in shown
+    assert "  unmanaged_namespaces   none " in shown
+    assert "  pin_namespaces         - " in said(capsys, "show")
+    assert said(capsys, "check", str(file)).endswith("  usable: none\n  pin_namespaces: none\n")
+
+
 def test_examples_fit_the_schema() -> None:
     import yaml
 
