@@ -198,5 +198,6 @@ def _refuse(refusal: PartitionRefusal, host: Topology, output: str, width: int, 
         fields = refusal.to_dict()
         emit_json({"host": host.name, "refusal": {"partition": fields.pop("container_id"), **fields}})
     else:
-        emit_lines(refusal_lines(refusal, width), no_color=no_color)
+        lines = refusal_lines(refusal, width, share="oversubscribe: true in the file")
+        emit_lines(lines, no_color=no_color)
     return 1

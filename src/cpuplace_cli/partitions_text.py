@@ -103,11 +103,11 @@ def _sum(plan: PartitionPlan, width: int) -> Iterator[Line]:
     yield from ((Span(text),) for text in more)
 
 
-def refusal_lines(refusal: PartitionRefusal, width: int) -> Iterator[Line]:
-    """Why nothing is planned, and what would help."""
+def refusal_lines(refusal: PartitionRefusal, width: int, *, share: str = "--oversubscribe") -> Iterator[Line]:
+    """Why nothing is planned, and what would help; `share` is what the user has to say to share CPUs and queues."""
     yield from _titled("refused", [str(refusal)], max(width, MIN_WIDTH))
-    yield (Span("nothing planned", "bold red"), Span(_help(refusal)))
+    yield (Span("nothing planned", "bold red"), Span(_help(refusal, share)))
 
 
-def _help(refusal: PartitionRefusal) -> str:
-    return "; --oversubscribe shares CPUs and queues" if refusal.rule == "P2" else ""
+def _help(refusal: PartitionRefusal, share: str) -> str:
+    return f"; {share} shares CPUs and queues" if refusal.rule == "P2" else ""

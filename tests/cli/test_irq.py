@@ -151,6 +151,7 @@ def test_partitions_that_do_not_fit(run: Run, root: Path, tmp_path: Path) -> Non
     file.write_text("partitions: 9")
     code, out, _ = run("irq", "plan", str(file), "--root", str(root))
     assert (code, "TooFewCpus" in out) == (1, True)
+    assert out.endswith("\nnothing planned; oversubscribe: true in the file shares CPUs and queues\n")
     code, out, _ = run("irq", "apply", str(file), "--root", str(root), "-o", "json")
     assert (code, json.loads(out)["refusal"]["kind"]) == (1, "TooFewCpus")
 
