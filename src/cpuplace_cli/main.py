@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cpuplace_cli.printable import printable
+from cpuplace_cli.streams import prepare_streams
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -93,6 +94,7 @@ def build_app() -> "App":
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but the code and the output leaves."""
+    prepare_streams()
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:

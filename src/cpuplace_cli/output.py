@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cpuplace_cli.looks import ink
+from cpuplace_cli.streams import speaks_utf8
 from cpuplace_cli.textmap import Line, Style, plain_text
 
 SCHEMA = 1
@@ -29,9 +30,15 @@ def emit(text: str) -> None:
     sys.stdout.write(text)
 
 
+def emit_svg(text: str) -> None:
+    """Write an SVG picture; readers take it for UTF-8, whatever standard output speaks."""
+    emit(text if speaks_utf8() else text.encode("ascii", "xmlcharrefreplace").decode())
+
+
 def emit_json(value: Mapping[str, Any], *, line: bool = False) -> None:
     """Write one JSON object with `"schema"` first, and a newline; `line` = all of it on one line, for streams."""
-    emit(json.dumps({"schema": SCHEMA, **value}, indent=None if line else 2, ensure_ascii=False) + "\n")
+    plain = not speaks_utf8()  # readers take JSON for UTF-8
+    emit(json.dumps({"schema": SCHEMA, **value}, indent=None if line else 2, ensure_ascii=plain) + "\n")
 
 
 def emit_lines(lines: Iterable[Line], *, no_color: bool = False) -> None:

@@ -13,7 +13,7 @@ from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.looks import printable
 from cpuplace_cli.options import HostOption, NoColorOption
-from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
+from cpuplace_cli.output import emit, emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.partitions_file import read_ask
 from cpuplace_cli.partitions_text import picture, plan_lines, refusal_lines
 
@@ -70,7 +70,7 @@ def partitions(
     elif output == "svg":
         from cpuplace_cli.svgmap import render as render_svg
 
-        emit(render_svg(picture(topology, answer, ask.usable).drawing()))
+        emit_svg(render_svg(picture(topology, answer, ask.usable).drawing()))
     else:
         shown = picture(topology, answer, ask.usable)
         emit_lines(plan_lines(answer, shown, changes, columns), no_color=no_color)

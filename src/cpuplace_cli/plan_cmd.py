@@ -12,7 +12,7 @@ from cpuplace_cli.looks import printable
 from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
 from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
 from cpuplace_cli.output import emit as emit_text
-from cpuplace_cli.output import emit_json, emit_lines, terminal_width
+from cpuplace_cli.output import emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.plan_outcome import Outcome, plan_pods
 from cpuplace_cli.situation import PolicyOption, StateOption, load_situation, write_whole
 
@@ -71,7 +71,7 @@ def plan(
 
         emit_json(plan_data(outcome, explain=explain))
     elif output == "svg":
-        emit_text(_picture(outcome))
+        emit_svg(_picture(outcome))
         _tell_refusals(outcome)
     else:
         from cpuplace_cli.plan_text import Wanted, plan_lines

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
-from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
+from cpuplace_cli.output import emit, emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.picture import Picture, picture_of
 from cpuplace_cli.textmap import render
 
@@ -43,7 +43,7 @@ def topology(
     elif output == "svg":
         from cpuplace_cli.svgmap import render as render_svg
 
-        emit(render_svg(picture.drawing()))
+        emit_svg(render_svg(picture.drawing()))
     else:
         emit_lines(render(picture.drawing(), width or terminal_width()), no_color=no_color)
     return 0

@@ -1,10 +1,12 @@
 """The frame of the command: exit codes, one-line errors, help, completion; never a traceback."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +15,7 @@ from cpuplace.errors import BadInput
 from cpuplace_cli import main as frame
 from cpuplace_cli import topology_cmd
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = [sys.executable, "-m", "cpuplace_cli"]
 
 
@@ -112,6 +115,60 @@ def test_a_reader_that_goes_away_is_no_error(words: str) -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize(
+    "words", ["hosts", "--help", "--version", "topology --host vm-2cpu -o json", "plan a.yaml", "completion bash"]
+)
+def test_a_closed_standard_output_is_one_line_and_exit_2(words: str, tmp_path: Path) -> None:
+    pod = tmp_path / "a.yaml"
+    pod.write_text("")
+    done = shell(f"{words.replace('a.yaml', str(pod))} >&-")
+    assert (done.returncode, done.stderr) == (2, "cpuplace: error: standard output: it is closed\n")
+
+
+@pytest.mark.parametrize("words", ["plan - --host vm-2cpu", "topology --host -", "replay -", "partitions -"])
+def test_a_closed_standard_input_is_one_line_and_exit_2(words: str) -> None:
+    done = shell(f"{words} <&-")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "it is closed" in done.stderr
+
+
+def test_a_closed_standard_error_leaves_the_exit_code() -> None:
+    assert shell("hosts vm-3cpu 2>&-").returncode == 2
+
+
+def shell(words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f'"$0" -m cpuplace_cli {words}', sys.executable], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii"])
+def test_a_terminal_that_lacks_what_we_draw_with_gets_look_alikes(encoding: str) -> None:
+    drawn = started("topology", "--host", "vm-2cpu", PYTHONIOENCODING="utf-8").stdout
+    plain = started("topology", "--host", "vm-2cpu", PYTHONIOENCODING=encoding)
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert plain.stdout == drawn.replace("│", "|") != drawn
+
+
+def test_a_terminal_of_ascii_shows_refusals_and_colours_too() -> None:
+    words = ("plan", str(EXAMPLES / "refused.yaml"), "--host", "vm-2cpu")
+    for more in ({}, {"FORCE_COLOR": "1", "TERM": "xterm"}):
+        plain = started(*words, LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", **more)
+        assert (plain.returncode, plain.stderr) == (1, "")
+        assert "x " in plain.stdout and plain.stdout.isascii()
+
+
+def test_json_and_svg_lose_nothing_on_a_terminal_of_another_encoding(tmp_path: Path) -> None:
+    ask = tmp_path / "engine.yaml"
+    ask.write_text("{partitions: [blåbær, 数据], roles: [{name: r}]}", encoding="utf-8")
+    words = ("partitions", str(ask), "--host", "vm-2cpu", "-o")
+    for encoding in ("latin-1", "ascii"):
+        told = started(*words, "json", PYTHONIOENCODING=encoding).stdout
+        assert [one["id"] for one in json.loads(told)["partitions"]] == ["blåbær", "数据"]
+        drawn = started(*words, "svg", PYTHONIOENCODING=encoding).stdout
+        assert drawn.isascii() and "".join(ElementTree.fromstring(drawn).itertext()).count("数据") > 0
 
 
 def test_started_as_a_program_the_exit_codes_are_the_same() -> None:
