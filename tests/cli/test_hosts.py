@@ -103,6 +103,24 @@ def test_what_other_tools_print_is_read_too(text: str, tmp_path: Path, monkeypat
     assert str(load_host("-").online) == "0-1"
 
 
+LSCPU_TEXT = "Architecture:            x86_64\nCPU(s):                  2\nOn-line CPU(s) list:     0,1\n"
+LSCPU_TRANSLATED = "Architektur:             x86_64\nCPU(s):                  2\n"
+LSCPU_TABLE = "CPU NODE SOCKET CORE L1d:L1i:L2:L3 ONLINE\n  0    0      0    0 0:0:0:0          yes\n"
+
+
+@pytest.mark.parametrize("text", [LSCPU_TEXT, LSCPU_TRANSLATED, LSCPU_TABLE])
+def test_what_lscpu_prints_for_people_is_refused_with_what_to_ask_it_for(text: str) -> None:
+    with pytest.raises(BadInput, match=r"^x\.txt: what lscpu prints for people .*\(the output of lscpu -p=CPU,CORE,"):
+        parse_host(text, source="x.txt")
+
+
+@pytest.mark.parametrize(("text", "says"), [("", "empty, "), ("hello\n", ""), ("[1]", "")])
+def test_a_text_of_no_known_format_is_refused_with_those_that_are(text: str, says: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_host(text, source="x.txt")
+    assert str(caught.value).startswith(f"x.txt: {says}not the description of a host (known are cpuplace's JSON, hwloc")
+
+
 def test_bytes_on_standard_input_are_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
     with pytest.raises(BadInput, match="standard input"):
