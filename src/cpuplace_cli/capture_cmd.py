@@ -1,11 +1,13 @@
 """`cpuplace capture OUT.tar.gz`: this machine as a file that `--host` reads elsewhere."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from cpuplace_cli.command import new_command
+from cpuplace_cli.hosts import spec_of
 from cpuplace_cli.output import emit
 
 app = new_command(
@@ -33,5 +35,6 @@ def capture(
     from cpuplace_linux.capture import capture as write
 
     write(root, out, overwrite=force)
-    emit(f"{out}: {out.stat().st_size:,} bytes; look at it with: cpuplace topology --host {out}\n")
+    look = f"cpuplace topology --host {shlex.quote(spec_of(out))}"
+    emit(f"{out}: {out.stat().st_size:,} bytes; look at it with: {look}\n")
     return 0

@@ -75,12 +75,28 @@ def _read_file(path: Path) -> Topology:
             data = file.read(_LARGEST_TEXT + 1)
     except OSError as error:
         raise BadInput(error.strerror or "cannot be read", source=str(path)) from None
+    if _is_archive(data):
+        return _read_tree(path, _name(path))
     if len(data) > _LARGEST_TEXT:
         raise BadInput(f"larger than {_LARGEST_TEXT >> 20} MiB: not the description of a host", source=str(path))
     try:
         return parse_host(data.decode(), source=str(path), name=path.stem)
     except UnicodeDecodeError as error:
         raise BadInput("not a text file", source=str(path), position=error.start, hint=_ACCEPTED) from None
+
+
+def _is_archive(data: bytes) -> bool:
+    """Whether it is a tar, packed or not, whatever it is called."""
+    return data.startswith(b"\x1f\x8b") or data[257:262] == b"ustar"
+
+
+def spec_of(path: Path) -> str:
+    """What `load_host` reads this file by, also where the catalogue has a host of its name.
+
+    >>> spec_of(Path("vm-2cpu")), spec_of(Path("server7.tar.gz"))
+    ('./vm-2cpu', 'server7.tar.gz')
+    """
+    return str(path) if "/" in str(path) or path.suffix else f"./{path}"
 
 
 def _name(path: Path) -> str:

@@ -12,8 +12,8 @@ HostOption = Annotated[
         name=["--host", "-H"],
         allow_leading_hyphen=True,  # `--host -`
         help="The host: a name of the catalogue (cpuplace hosts), live (this machine), a directory or tar.gz of a "
-        "sysfs tree (cpuplace capture), a file with cpuplace's JSON, hwloc XML or the output of numactl -H, lscpu -J or "
-        "lscpu -p=CPU,CORE,SOCKET,NODE,CACHE,ONLINE, - for such text on standard input, or synthetic:... (hwloc).",
+        "sysfs tree (cpuplace capture), a file with cpuplace's JSON, hwloc XML or the output of numactl -H, lscpu -J "
+        "or lscpu -p=CPU,CORE,SOCKET,NODE,CACHE,ONLINE, - for such text on standard input, or synthetic:... (hwloc).",
     ),
 ]
 

@@ -60,12 +60,14 @@ def capture(
     sysfs.read(recorder)
     files = nameless(recorder.files)
     out = Path(out_path)
+    if out.is_dir():
+        raise BadInput("is a folder", source=str(out), hint="name the file to write")
     try:
         with out.open("wb" if overwrite else "xb") as file:
             file.write(packed(files))
     except FileExistsError:
         raise BadInput(
-            "the file exists", source=str(out), hint="choose another name, or overwrite it on purpose"
+            "the file exists", source=str(out), hint="choose another name, or replace it with --force"
         ) from None
     except OSError as error:
         raise BadInput(f"cannot be written: {error.strerror}", source=str(out)) from None

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -203,3 +204,31 @@ def test_capture_writes_what_host_reads_and_asks_before_it_replaces(run: Run, sy
     assert run("capture", str(out), "--from", str(sysfs)).code == 2
     assert run("capture", str(out), "--from", str(sysfs), "--force").code == 0
     assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["cap2.zip", "server7", "vm-2cpu", "my host.tgz", "plain.tar"])
+def test_the_command_that_capture_prints_works_whatever_the_file_is_called(
+    run: Run, sysfs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = run("capture", name, "--from", str(sysfs)).out
+    words = shlex.split(text.partition("look at it with: cpuplace ")[2])
+    assert words[:2] == ["topology", "--host"]
+    assert load_host(words[2]).cpus == load_host(str(sysfs)).cpus
+    assert run(*words).code == 0
+
+
+def test_a_plain_tar_is_known_by_its_content(sysfs: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "old.backup"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(sysfs / "sys", "sys")
+    assert load_host(str(archive)).cpus == load_host(str(sysfs)).cpus
+
+
+def test_capture_says_how_to_replace_a_file_and_that_a_folder_is_one(run: Run, sysfs: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.tgz").write_text("")
+    taken = run("capture", str(tmp_path / "there.tgz"), "--from", str(sysfs)).err
+    assert taken.endswith("there.tgz: the file exists (choose another name, or replace it with --force)\n")
+    for more in ((), ("--force",)):
+        folder = run("capture", str(tmp_path), "--from", str(sysfs), *more)
+        assert (folder.code, folder.err) == (2, f"cpuplace: error: {tmp_path}: is a folder (name the file to write)\n")
