@@ -17,7 +17,7 @@ from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.looks import Marks
-from cpuplace_cli.options import HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.picture import Picture, picture_of
 from cpuplace_cli.situation import host_of_state, read_state
@@ -45,8 +45,8 @@ class Side:
 
 @app.default
 def diff(
-    before: Annotated[Path, Parameter(name="A", help="A saved state or plan.")],
-    after: Annotated[Path, Parameter(name="B", help="A later one, of the same host.")],
+    before: Annotated[Path, Parameter(name="A", help="A saved state or plan, or - for stdin."), OR_STDIN],
+    after: Annotated[Path, Parameter(name="B", help="A later one, of the same host."), OR_STDIN],
     /,
     *,
     host: HostOption | None = None,
@@ -58,8 +58,9 @@ def diff(
 
     Without --host it is the host that A names, when the catalogue has it, else this machine.
     """
-    topology = load_host(_host_of(before) if host is None else host)
-    sides = _side(before, topology), _side(after, topology)
+    texts = read_state(before), read_state(after)
+    topology = load_host(_host_of(*texts[0]) if host is None else host)
+    sides = _side(*texts[0], topology), _side(*texts[1], topology)
     found = difference(sides[0].found, sides[1].found)
     if output == "json":
         emit_json({"host": topology.name, **_data(found)})
@@ -68,18 +69,16 @@ def diff(
     return 0 if found.is_empty else 1
 
 
-def _host_of(path: Path) -> str:
+def _host_of(text: bytes, source: str) -> str:
     from cpuplace import catalogue
 
-    text = read_state(path)
     if not plan_format.is_plan(text):
-        return host_of_state(text, str(path))
-    name, _ = plan_format.parse(text, source=str(path))
+        return host_of_state(text, source)
+    name, _ = plan_format.parse(text, source=source)
     return name if name in catalogue.NAMES else "live"
 
 
-def _side(path: Path, topology: Topology) -> Side:
-    text, source = read_state(path), str(path)
+def _side(text: bytes, source: str, topology: Topology) -> Side:
     if not plan_format.is_plan(text):
         state = state_format.parse_unchecked(text, topology, source=source)
         return Side(found=snapshot(state), marks=picture_of(state).marks)

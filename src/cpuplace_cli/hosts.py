@@ -29,6 +29,8 @@ def load_host(spec: str) -> Topology:
 
     if spec in catalogue.NAMES:
         return catalogue.host(spec)
+    if not spec:
+        raise BadInput("empty", source="--host", hint="is a variable not set?")
     if spec == "live":
         return _read_tree(Path("/"), "this machine")
     if spec == "-":
@@ -64,7 +66,7 @@ def _exists(path: Path) -> bool:
 
 
 def _looks_like_path(spec: str) -> bool:
-    return "/" in spec or spec in ("", ".", "..") or spec.endswith((*_ARCHIVES, ".json", ".xml"))
+    return "/" in spec or spec in (".", "..") or spec.endswith((*_ARCHIVES, ".json", ".xml"))
 
 
 def _read_file(path: Path) -> Topology:

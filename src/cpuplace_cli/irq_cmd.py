@@ -17,10 +17,11 @@ from cpuplace.partitions_refusal import PartitionRefusal
 from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.irq_text import outcome_data, outcome_lines, plan_data, plan_lines
-from cpuplace_cli.options import NoColorOption, TableOption
+from cpuplace_cli.options import OR_STDIN, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.partitions_file import Ask, parse_ask, read_text
 from cpuplace_cli.partitions_text import refusal_lines
+from cpuplace_cli.streams import read_input
 
 app = new_command(
     "irq",
@@ -39,7 +40,9 @@ SpecArgument = Annotated[
     Parameter(allow_leading_hyphen=True, help="Partitions (YAML, or a plan: partitions -o json), or - for stdin."),
 ]
 StateOption = Annotated[
-    Path | None, Parameter(help="A saved state instead: other interrupts leave its exclusive CPUs.")
+    Path | None,
+    Parameter(help="A saved state instead: other interrupts leave its exclusive CPUs; - for stdin."),
+    OR_STDIN,
 ]
 QuietOption = Annotated[
     bool, Parameter(negative="", help="Also move every other movable interrupt off the CPUs of partitions.")
@@ -170,7 +173,8 @@ def _exclusive(path: Path, host: Topology) -> CpuSet:
     """The CPUs that no interrupt should come to: those of owners, and the idle siblings kept for them."""
     from cpuplace.formats import state as state_format
 
-    state = state_format.parse(path.read_bytes(), host, source=str(path))
+    text, source = read_input(path)
+    state = state_format.parse(text, host, source=source)
     return state.exclusive | state.withheld
 
 

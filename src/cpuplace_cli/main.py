@@ -121,7 +121,12 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _called(arguments: Sequence[str]) -> Any:
-    """What the command returns."""
+    """What the command returns; BadInput when two arguments want standard input, of which the second finds nothing."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if sum(word == "-" or (word.startswith("--") and word.endswith("=-")) for word in ours) > 1:
+        from cpuplace.errors import BadInput
+
+        raise BadInput("standard input can be read only once", source="-", hint="name a file for one of the two")
     if tuple(arguments[:2]) == PLUGIN:
         from cpuplace_nri.arguments import plain
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cpuplace_cli.command import new_command
-from cpuplace_cli.options import HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import NAMED, HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
 
 app = new_command(
@@ -63,12 +63,14 @@ def run(
 @app.command(name="check-config")
 def check_config(
     file: Annotated[
-        Path | None, Parameter(help="The configuration (default: /etc/cpuplace/nri.yaml, if it is there).")
+        Path | None, Parameter(help="The configuration (default: /etc/cpuplace/nri.yaml, if it is there)."), NAMED
     ] = None,
     /,
     *,
     kubelet_config: Annotated[
-        Path | None, Parameter(help="The kubelet's file (default: /var/lib/kubelet/config.yaml, if it is there).")
+        Path | None,
+        Parameter(help="The kubelet's file (default: /var/lib/kubelet/config.yaml, if it is there)."),
+        NAMED,
     ] = None,
     host: HostOption = "live",
     output: TableOption = "text",

@@ -1,8 +1,26 @@
 """The options that several commands share, spelled and explained once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+
+
+def _no_option(_type: Any, value: object) -> None:
+    """A value may begin with a hyphen when it is nothing else; what else does is a misspelt option."""
+    if str(value).startswith("-") and str(value) != "-":
+        raise ValueError("Is it an option that is misspelt, or in the place of a value?")
+
+
+def _named(_type: Any, value: object) -> None:
+    _no_option(_type, value)
+    if str(value) == "-":
+        raise ValueError("Standard input is not taken here: the name of a file says its language.")
+
+
+OR_STDIN = Parameter(allow_leading_hyphen=True, validator=_no_option)
+"""More about an argument that names a file, or - for standard input."""
+NAMED = Parameter(allow_leading_hyphen=True, validator=_named)
+"""More about one that names a file of which the language (YAML, TOML, JSON) shows in its name."""
 
 Format = Literal["text", "json", "svg"]
 

@@ -12,10 +12,11 @@ from cpuplace.partitions_refusal import PartitionRefusal
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.looks import printable
-from cpuplace_cli.options import HostOption, NoColorOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.partitions_file import read_ask
 from cpuplace_cli.partitions_text import picture, plan_lines, refusal_lines
+from cpuplace_cli.streams import read_input
 
 app = new_command(
     "partitions",
@@ -38,7 +39,9 @@ def partitions(
     oversubscribe: Annotated[
         bool, Parameter(negative="", help="Share CPUs and queues where there are too few, and list them.")
     ] = False,
-    compare: Annotated[Path | None, Parameter(help="Also say what changes against this plan (-o json).")] = None,
+    compare: Annotated[
+        Path | None, Parameter(help="Also say what changes against this plan (-o json), or - for stdin."), OR_STDIN
+    ] = None,
     output: Annotated[
         Literal["text", "json", "configmap", "svg"], Parameter(name=["--output", "-o"], help="What to print.")
     ] = "text",
@@ -80,7 +83,8 @@ def partitions(
 def _changes(path: Path, plan: PartitionPlan) -> tuple[PartitionChange, ...]:
     from cpuplace.formats import partitions as plan_format
 
-    return plan_format.parse(path.read_bytes(), source=str(path)).changes(plan)
+    text, source = read_input(path)
+    return plan_format.parse(text, source=source).changes(plan)
 
 
 def _data(plan: PartitionPlan, changes: tuple[PartitionChange, ...] | None) -> dict[str, Any]:

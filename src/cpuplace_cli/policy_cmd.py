@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from cpuplace.policy import Policy
 from cpuplace_cli.command import new_command
-from cpuplace_cli.options import NoColorOption, TableOption
+from cpuplace_cli.options import NAMED, NoColorOption, TableOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
 from cpuplace_cli.textmap import Line, Span
 
@@ -25,7 +25,7 @@ cpuplace policy schema > policy.schema.json
 
 @app.command
 def show(
-    file: Annotated[str | None, Parameter(help="A policy file to show; without one, the defaults.")] = None,
+    file: Annotated[str | None, Parameter(help="A policy file to show; without one, the defaults."), NAMED] = None,
     /,
     *,
     weka: Annotated[bool, Parameter(negative="", help="The policy that decides as Weka's plugin does.")] = False,
@@ -45,7 +45,7 @@ def show(
 
 @app.command
 def check(
-    file: Annotated[str, Parameter(help="The policy file: .yaml, .toml or .json.")],
+    file: Annotated[str, Parameter(help="The policy file: .yaml, .toml or .json."), NAMED],
     /,
     *,
     output: TableOption = "text",

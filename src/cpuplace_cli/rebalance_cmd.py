@@ -13,7 +13,7 @@ from cpuplace.planner import rebalance
 from cpuplace.rebalance_sum import COUNTED, Sum, counted_containers, tuple_of, tuple_sum
 from cpuplace.state import Assignment, HostState
 from cpuplace_cli.command import new_command
-from cpuplace_cli.options import HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.picture import picture_of
 from cpuplace_cli.printable import printable
@@ -53,7 +53,7 @@ class Move:
 
 @app.default
 def rebalance_command(
-    state: Annotated[Path, Parameter(name="STATE", help="A saved state.")],
+    state: Annotated[Path, Parameter(name="STATE", help="A saved state, or - for stdin."), OR_STDIN],
     /,
     *,
     max_moves: Annotated[int, Parameter(help="How many containers may move.")],

@@ -11,12 +11,18 @@ from cpuplace.errors import BadInput
 from cpuplace.policy import Policy
 from cpuplace.state import HostState
 from cpuplace_cli.hosts import load_host
+from cpuplace_cli.options import NAMED, OR_STDIN
+from cpuplace_cli.streams import read_input
 
 PolicyOption = Annotated[
-    Path | None, Parameter(name=["--policy", "-p"], help="The operator's choices: a .yaml, .toml or .json file.")
+    Path | None,
+    Parameter(name=["--policy", "-p"], help="The operator's choices: a .yaml, .toml or .json file."),
+    NAMED,
 ]
 StateOption = Annotated[
-    Path | None, Parameter(help="Start from this saved state (its host and policy must fit) instead of an idle host.")
+    Path | None,
+    Parameter(help="Start from this saved state (its host and policy must fit), or - for stdin, not an idle host."),
+    OR_STDIN,
 ]
 
 
@@ -28,17 +34,18 @@ def load_situation(host: str | None, policy: Path | None, state: Path | None) ->
     said = None if policy is None else read_policy(policy)
     if state is None:
         return _empty(host, said, policy)
-    return _saved(read_state(state), host, said, str(state))
+    text, source = read_state(state)
+    return _saved(text, host, said, source)
 
 
-def read_state(path: Path) -> bytes:
-    """The text of a saved state, also of the one that `run` and `apply` keep (/run/cpuplace/state)."""
-    text = path.read_bytes()
+def read_state(path: Path) -> tuple[bytes, str]:
+    """The text of a saved state, also of the one that `run` and `apply` keep (/run/cpuplace/state), and its source."""
+    text, source = read_input(path)
     if not text.startswith(b'{"cpuplace":'):
-        return text
+        return text, source
     from cpuplace_cgroup.statefile import body_of
 
-    return body_of(text, source=str(path))
+    return body_of(text, source=source), source
 
 
 def read_policy(path: Path) -> Policy:

@@ -15,7 +15,7 @@ from cpuplace.step import Step
 from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
-from cpuplace_cli.options import HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import NAMED, OR_STDIN, HostOption, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.situation import host_of_state, read_policy, read_state, write_whole
 from cpuplace_cli.steps import step_data, step_text
@@ -46,12 +46,16 @@ class Diagnosis:
 
 @app.command
 def check(
-    file: Annotated[Path, Parameter(help="A state of ours (plan --save-state), or kubelet's cpu_manager_state.")],
+    file: Annotated[
+        Path,
+        Parameter(help="A state of ours (plan --save-state), or kubelet's cpu_manager_state; - for stdin."),
+        OR_STDIN,
+    ],
     /,
     *,
     host: HostOption | None = None,
     policy: Annotated[
-        Path | None, Parameter(name=["--policy", "-p"], help="For kubelet's file: what is reserved, and so on.")
+        Path | None, Parameter(name=["--policy", "-p"], help="For kubelet's file: what is reserved, and so on."), NAMED
     ] = None,
     write: Annotated[Path | None, Parameter(help="Write the mended state here, in our format, for --state.")] = None,
     output: TableOption = "text",
@@ -74,7 +78,7 @@ def check(
 
 
 def _diagnosis(file: Path, host: str | None, policy: Path | None) -> Diagnosis:
-    text, source = read_state(file), str(file)
+    text, source = read_state(file)
     if kubelet_state.is_kubelet_state(text):
         return _of_kubelet(text, source, load_host("live" if host is None else host), policy)
     if policy is not None:

@@ -5,7 +5,10 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Final, TextIO, cast
+
+STDIN: Final = "standard input"
 
 _ALIKE: Final = {"│": "|", "·": "-", "…": ".", "✗": "x"}
 """What we draw with, as ASCII; one character each, so that columns stay where they are."""
@@ -32,7 +35,7 @@ class _Closed(io.TextIOBase):
 def prepare_streams() -> None:
     """Let no closed stream and no character that a terminal lacks look like a bug, here once for all commands."""
     if sys.stdin is None:
-        sys.stdin = cast(TextIO, _Closed("standard input"))
+        sys.stdin = cast(TextIO, _Closed(STDIN))
     if sys.stdout is None:
         sys.stdout = cast(TextIO, _Closed("standard output"))
     if sys.stderr is None:  # nobody wants to hear it
@@ -41,6 +44,13 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
+
+
+def read_input(path: Path) -> tuple[bytes, str]:
+    """What the file holds, and what to call it; - is standard input."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read(), STDIN
+    return path.read_bytes(), str(path)
 
 
 def look_alike(error: UnicodeError) -> tuple[str, int]:

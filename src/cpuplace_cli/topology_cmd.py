@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
-from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, OutputOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.picture import Picture, picture_of
 from cpuplace_cli.textmap import render
@@ -28,7 +28,9 @@ cpuplace topology --host intel-i7-1370p -o svg > laptop.svg
 def topology(
     *,
     host: HostOption | None = None,
-    state: Annotated[Path | None, Parameter(help="A saved state (plan --save-state): who owns each CPU.")] = None,
+    state: Annotated[
+        Path | None, Parameter(help="A saved state (plan --save-state): who owns each CPU; - for stdin."), OR_STDIN
+    ] = None,
     output: OutputOption = "text",
     width: Annotated[int | None, Parameter(help="Columns of the text map (default: the terminal's).")] = None,
     no_color: NoColorOption = False,

@@ -42,10 +42,11 @@ class Values:
 def read_values(path: str | Path) -> Values:
     """The values in this file, its language told by the suffix; raises BadInput with file and line."""
     file = Path(path)
+    text = _text(file)  # that there is none is said before anything about its name
     language = _SUFFIXES.get(file.suffix.lower())
     if language is None:
         raise BadInput("cannot tell its language", source=str(path), hint="name it .yaml, .toml or .json")
-    return parse_values(_text(file), language, source=str(path))
+    return parse_values(text, language, source=str(path))
 
 
 def _text(file: Path) -> str:

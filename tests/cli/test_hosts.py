@@ -139,6 +139,12 @@ def test_any_text_is_a_host_or_bad_input_that_names_it(begin: str, rest: str) ->
         assert str(bad).startswith("here")
 
 
+def test_an_empty_word_is_not_the_current_folder() -> None:
+    with pytest.raises(BadInput) as caught:
+        load_host("")
+    assert str(caught.value) == "--host: empty (is a variable not set?)"
+
+
 def test_a_synthetic_description_is_a_host() -> None:
     assert len(load_host("synthetic:pack:2 [numa] l3:2 core:8 pu:2").cpus) == 64
 

@@ -1,5 +1,6 @@
 """The frame of the command: exit codes, one-line errors, help, completion; never a traceback."""
 
+import io
 import json
 import os
 import signal
@@ -136,6 +137,59 @@ def test_a_closed_standard_input_is_one_line_and_exit_2(words: str) -> None:
 
 def test_a_closed_standard_error_leaves_the_exit_code() -> None:
     assert shell("hosts vm-3cpu 2>&-").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "state check FILE",
+        "diff FILE OTHER",
+        "diff OTHER FILE",
+        "rebalance FILE --max-moves 1",
+        "topology --state FILE",
+        "fit POD --state FILE",
+        "partitions ASK --host amd-epyc-7742-2s-nps4 --compare PLAN",
+    ],
+)
+def test_a_state_or_a_plan_may_come_from_standard_input(
+    run: Run, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod, ask, plan = str(EXAMPLES / "mixed-workload.yaml"), str(EXAMPLES / "partitions.yaml"), tmp_path / "plan.json"
+    file, other = tmp_path / "state.json", tmp_path / "other.json"
+    host = ("--host", "amd-epyc-7742-2s-nps4")
+    run("plan", pod, *host, "--save-state", str(file))
+    run("plan", str(EXAMPLES / "isolate.yaml"), *host, "--save-state", str(other))
+    plan.write_text(run("partitions", ask, *host, "-o", "json").out)
+    named = {"FILE": str(file), "OTHER": str(other), "POD": pod, "ASK": ask, "PLAN": str(plan)}
+    expected = run(*(named.get(word, word) for word in words.split()))
+    text = plan.read_bytes() if "PLAN" in words else file.read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    piped = run(*({**named, "FILE": "-", "PLAN": "-"}.get(word, word) for word in words.split()))
+    assert (piped, piped.err) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    "words", ["diff - -", "plan - --state -", "plan - --host=-", "rebalance - --host - --max-moves 1"]
+)
+def test_standard_input_is_read_for_one_argument_only(run: Run, words: str) -> None:
+    assert run(*words.split()) == (
+        2,
+        "",
+        "cpuplace: error: -: standard input can be read only once (name a file for one of the two)\n",
+    )
+
+
+@pytest.mark.parametrize("words", ["policy check -", "policy show -", "plan a.yaml --policy -", "nri check-config -"])
+def test_a_file_whose_name_says_its_language_cannot_be_standard_input(run: Run, words: str) -> None:
+    code, _, err = run(*words.split())
+    assert code == 2
+    assert err.endswith("Standard input is not taken here: the name of a file says its language.\n")
+
+
+@pytest.mark.parametrize("words", ["diff --nonsense x y", "state check --nonsense", "topology --state --nonsense"])
+def test_a_misspelt_option_is_not_taken_for_a_file(run: Run, words: str) -> None:
+    code, _, err = run(*words.split())
+    assert (code, "option" in err or "Unused" in err) == (2, True)
 
 
 def shell(words: str) -> subprocess.CompletedProcess[str]:

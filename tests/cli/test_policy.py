@@ -99,6 +99,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("latin.yaml", "cannot be read"),
         ("nul\0.yaml", "cannot be read"),
         ("policy", "cannot tell its language"),
+        ("absent", "cannot be read: No such file"),
+        (".", "cannot be read: Is a directory"),
     ):
         with pytest.raises(BadInput, match=problem):
             read_policy(tmp_path / name)
