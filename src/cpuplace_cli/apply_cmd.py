@@ -12,7 +12,7 @@ from cpuplace_cli.apply_text import after_lines, before_lines
 from cpuplace_cli.apply_wanted import Wanted, read_wanted
 from cpuplace_cli.command import new_command
 from cpuplace_cli.managed import ROOT, HostOption, RootOption, StateDirOption, managed_host
-from cpuplace_cli.options import NoColorOption, TableOption
+from cpuplace_cli.options import NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.situation import PolicyOption
 
@@ -48,7 +48,7 @@ def apply(
     policy: PolicyOption = None,
     host: HostOption | None = None,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Place the pods of manifests, or a plan, in groups of this host: the ordered steps, then how they went.

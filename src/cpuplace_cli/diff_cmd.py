@@ -17,7 +17,7 @@ from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.looks import Marks
-from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.picture import Picture, picture_of
 from cpuplace_cli.situation import host_of_state, read_state
@@ -51,7 +51,7 @@ def diff(
     *,
     host: HostOption | None = None,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Say who came, went and moved between two saved states or plans, and draw both.

@@ -18,7 +18,7 @@ from cpuplace_cli.command import new_command
 from cpuplace_cli.drawing import summary
 from cpuplace_cli.looks import printable
 from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
-from cpuplace_cli.options import HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.replicas import runs, together
 from cpuplace_cli.situation import PolicyOption, StateOption, load_situation
@@ -43,7 +43,7 @@ def fit_command(
     state: StateOption = None,
     limit: Annotated[int, Parameter(help="Stop counting here.")] = DEFAULT_LIMIT,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Count how many more of a pod fit, and say which wish or rule stops the next one."""

@@ -17,7 +17,7 @@ from cpuplace.partitions_refusal import PartitionRefusal
 from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.irq_text import outcome_data, outcome_lines, plan_data, plan_lines
-from cpuplace_cli.options import OR_STDIN, NoColorOption, TableOption
+from cpuplace_cli.options import OR_STDIN, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.partitions_file import Ask, parse_ask, read_text
 from cpuplace_cli.partitions_text import refusal_lines
@@ -50,7 +50,6 @@ QuietOption = Annotated[
 RpsOption = Annotated[bool, Parameter(negative="", help="Also receive packets on the role's CPU in software (RPS).")]
 XpsOption = Annotated[bool, Parameter(negative="", help="Also send from the role's CPU on the role's queue (XPS).")]
 RootOption = Annotated[Path, Parameter(help="Where the host's proc/ and sys/ are.")]
-WidthOption = Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")]
 RecordOption = Annotated[
     Path | None, Parameter(help="Save here what was there (default: run/cpuplace/irq-undo.json below the root).")
 ]

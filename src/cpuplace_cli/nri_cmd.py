@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from cpuplace_cli.command import new_command
-from cpuplace_cli.options import NAMED, HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import NAMED, HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, terminal_width
 
 app = new_command(
@@ -38,7 +38,6 @@ SocketOption = Annotated[
         help="Where the plugin listens (default: what the configuration says: /run/cpuplace/nri.sock).",
     ),
 ]
-WidthOption = Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")]
 
 
 @app.command

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from cpuplace_cli.textmap import MIN_WIDTH
+
 
 def _no_option(_type: Any, value: object) -> None:
     """A value may begin with a hyphen when it is nothing else; what else does is a misspelt option."""
@@ -15,6 +17,11 @@ def _named(_type: Any, value: object) -> None:
     _no_option(_type, value)
     if str(value) == "-":
         raise ValueError("Standard input is not taken here: the name of a file says its language.")
+
+
+def _wide(_type: Any, value: int | None) -> None:
+    if value is not None and value < MIN_WIDTH:
+        raise ValueError(f"Must be at least {MIN_WIDTH}.")
 
 
 OR_STDIN = Parameter(allow_leading_hyphen=True, validator=_no_option)
@@ -41,4 +48,9 @@ TableOption = Annotated[Literal["text", "json"], Parameter(name=["--output", "-o
 
 NoColorOption = Annotated[
     bool, Parameter(name="--no-color", negative="", help="No colour; the environment variable NO_COLOR says the same.")
+]
+
+WidthOption = Annotated[
+    int | None,
+    Parameter(validator=_wide, help=f"Columns of the text, at least {MIN_WIDTH} (default: the terminal's)."),
 ]

@@ -12,7 +12,7 @@ from cpuplace.partitions_refusal import PartitionRefusal
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.looks import printable
-from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, WidthOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.partitions_file import read_ask
 from cpuplace_cli.partitions_text import picture, plan_lines, refusal_lines
@@ -47,7 +47,7 @@ def partitions(
     ] = "text",
     name: Annotated[str, Parameter(help="The name of the ConfigMap.")] = "partition-plan",
     namespace: Annotated[str | None, Parameter(help="Its namespace.")] = None,
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Plan partitions: a NUMA node, a CPU a role, device queues and a slice of memory for each.

@@ -10,7 +10,7 @@ from cpuplace.errors import BadInput
 from cpuplace_cli.command import new_command
 from cpuplace_cli.looks import printable
 from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
-from cpuplace_cli.options import HostOption, NoColorOption, OutputOption
+from cpuplace_cli.options import HostOption, NoColorOption, OutputOption, WidthOption
 from cpuplace_cli.output import emit as emit_text
 from cpuplace_cli.output import emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.plan_outcome import Outcome, plan_pods
@@ -47,7 +47,7 @@ def plan(
         Tool | None, Parameter(help="Instead print the plan in the words of this tool, a snippet a container.")
     ] = None,
     svg: Annotated[Path | None, Parameter(help="Also draw the map into this SVG file.")] = None,
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Place the pods of Kubernetes manifests on a host: table, refusals, map, reasons.

@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from cpuplace_cli.command import new_command
 from cpuplace_cli.managed import ROOT, HostOption, RootOption, StateDirOption, managed_host
-from cpuplace_cli.options import NoColorOption, TableOption
+from cpuplace_cli.options import NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.repairing import repaired
 
@@ -32,7 +32,7 @@ def ps(
     state_dir: StateDirOption = None,
     host: HostOption | None = None,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """List who runs where: containers, CPUs, memory, processes, the pool, drift, and the map of this host."""

@@ -13,7 +13,7 @@ from cpuplace.planner import rebalance
 from cpuplace.rebalance_sum import COUNTED, Sum, counted_containers, tuple_of, tuple_sum
 from cpuplace.state import Assignment, HostState
 from cpuplace_cli.command import new_command
-from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.picture import picture_of
 from cpuplace_cli.printable import printable
@@ -64,7 +64,7 @@ def rebalance_command(
     search_budget: Annotated[int | None, Parameter(help="Search nodes to look at (default: the policy's).")] = None,
     save_state: Annotated[Path | None, Parameter(help="Write who holds what afterwards, for --state.")] = None,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Move at most so many containers, so that all lie better together: fewer nodes, L3 groups and broken cores.

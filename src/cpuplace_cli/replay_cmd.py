@@ -15,7 +15,7 @@ from cpuplace.state import HostState
 from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
-from cpuplace_cli.options import HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.replay_text import Replayed, replay_data, replay_lines
 from cpuplace_cli.situation import PolicyOption, read_policy
@@ -43,7 +43,7 @@ def replay_command(
         bool, Parameter(negative="", help="Below each event, the steps that carry it out, in their order (text).")
     ] = False,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Play recorded events again: the result of each, who moved, what was refused, the final map.

@@ -15,7 +15,7 @@ from cpuplace.step import Step
 from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
-from cpuplace_cli.options import NAMED, OR_STDIN, HostOption, NoColorOption, TableOption
+from cpuplace_cli.options import NAMED, OR_STDIN, HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.situation import host_of_state, read_policy, read_state, write_whole
 from cpuplace_cli.steps import step_data, step_text
@@ -59,7 +59,7 @@ def check(
     ] = None,
     write: Annotated[Path | None, Parameter(help="Write the mended state here, in our format, for --state.")] = None,
     output: TableOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Look for overlaps, leaks, CPUs that are not there and broken promises, and say what would mend them.

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
-from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, OutputOption
+from cpuplace_cli.options import OR_STDIN, HostOption, NoColorOption, OutputOption, WidthOption
 from cpuplace_cli.output import emit, emit_json, emit_lines, emit_svg, terminal_width
 from cpuplace_cli.picture import Picture, picture_of
 from cpuplace_cli.textmap import render
@@ -32,7 +32,7 @@ def topology(
         Path | None, Parameter(help="A saved state (plan --save-state): who owns each CPU; - for stdin."), OR_STDIN
     ] = None,
     output: OutputOption = "text",
-    width: Annotated[int | None, Parameter(help="Columns of the text map (default: the terminal's).")] = None,
+    width: WidthOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Draw a host: packages, NUMA nodes, L3 groups, cores, devices.

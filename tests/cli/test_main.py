@@ -72,6 +72,15 @@ def test_bad_usage_and_bad_input_are_one_line_and_exit_2(run: Run, arguments: li
     assert err[:-1].isprintable()
 
 
+@pytest.mark.parametrize("words", ["topology --host vm-2cpu", "irq undo", "nri status", "diff a b", "plan a.yaml"])
+def test_a_width_that_no_text_fits_is_refused(run: Run, words: str) -> None:
+    assert "at least 40" in run(*words.split(), "--help").out
+    for width in ("-5", "0", "39"):
+        code, out, err = run(*words.split(), "--width", width)
+        assert (code, out) == (2, "")
+        assert err.endswith(f'Invalid value "{width}" for --width. Must be at least 40.\n')
+
+
 @pytest.mark.parametrize("error", [BadInput("no", source="x"), FileNotFoundError(2, "No such file", "x"), OSError("x")])
 def test_bad_input_from_inside_a_command_exits_2(run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def broken(spec: str) -> None:
