@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from cpuplace.topology import Topology
 from cpuplace_cli.command import new_command
-from cpuplace_cli.options import NoColorOption, TableOption
+from cpuplace_cli.options import KnownHost, NoColorOption, TableOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.textmap import Line, Span
 
@@ -22,7 +22,9 @@ cpuplace hosts nvidia-grace-hopper
 
 @app.default
 def hosts(
-    name: Annotated[str | None, Parameter(help="One host: say all about it, sources included.")] = None,
+    name: Annotated[
+        KnownHost | str | None, Parameter(show_choices=False, help="One host: say all about it, sources included.")
+    ] = None,
     /,
     *,
     output: TableOption = "text",

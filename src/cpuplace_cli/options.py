@@ -31,10 +31,34 @@ NAMED = Parameter(allow_leading_hyphen=True, validator=_named)
 
 Format = Literal["text", "json", "svg"]
 
+KnownHost = Literal[
+    "amd-epyc-7742-2s-nps1",
+    "amd-epyc-7742-2s-nps4",
+    "amd-epyc-9654-2s-nps4",
+    "amd-epyc-9965-2s",
+    "ampere-altra-2s-80",
+    "aws-graviton3",
+    "ibm-power9-2s-smt4",
+    "intel-i7-1370p",
+    "intel-knl-7250-snc4-flat",
+    "intel-xeon-8160-4s",
+    "intel-xeon-8280-2s",
+    "intel-xeon-8480-2s-snc4",
+    "kunpeng-920-2s",
+    "nvidia-gb200",
+    "nvidia-gh200",
+    "nvidia-grace-hopper",
+    "raspberry-pi-4",
+    "vm-2cpu",
+]
+"""The names of the catalogue, which completion offers; written out here, so that no start waits for the catalogue."""
+
 HostOption = Annotated[
-    str,
+    KnownHost | str,
     Parameter(
         name=["--host", "-H"],
+        metavar="HOST",
+        show_choices=False,  # `cpuplace hosts` lists them
         allow_leading_hyphen=True,  # `--host -`
         help="The host: a name of the catalogue (cpuplace hosts), live (this machine), a directory or tar.gz of a "
         "sysfs tree (cpuplace capture), a file with cpuplace's JSON, hwloc XML or the output of numactl -H, lscpu -J "

@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
 
 from cli.commands import Run
+from cpuplace import catalogue
 from cpuplace.errors import BadInput
 from cpuplace_cli import main as frame
 from cpuplace_cli import topology_cmd
+from cpuplace_cli.options import KnownHost
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = [sys.executable, "-m", "cpuplace_cli"]
@@ -263,6 +266,34 @@ def test_completion_names_every_command(run: Run, shell: str) -> None:
     code, out, _ = run("completion", shell)
     assert code == 0
     assert all(name in out for name, _, _ in frame.COMMANDS)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_offers_the_hosts_of_the_catalogue(run: Run, shell: str) -> None:
+    assert get_args(KnownHost) == catalogue.NAMES
+    out = run("completion", shell).out
+    assert all(out.count(name) >= 2 for name in catalogue.NAMES)
+
+
+@pytest.mark.parametrize(
+    "words", ["cpuplace topology --host intel-i7", "cpuplace hosts intel-i7", "cpuplace plan -H intel-i7"]
+)
+def test_bash_completes_the_name_of_a_host(run: Run, tmp_path: Path, words: str) -> None:
+    script = tmp_path / "cpuplace.bash"
+    script.write_text(run("completion", "bash").out)
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _cpuplace; echo "${COMPREPLY[@]}"',
+            str(script),
+            *words.split(),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("intel-i7-1370p\n", "")
 
 
 def test_the_bash_completion_is_a_script_that_bash_reads(run: Run, tmp_path: Path) -> None:
