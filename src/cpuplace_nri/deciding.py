@@ -1,9 +1,9 @@
 """Deciding: one decision at a time, on a thread of its own, never later than the runtime waits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,11 @@ PATIENCE: Final = 2.0
 
 class TooLate(Exception):  # noqa: N818
     """No decision in time; what becomes of it later is dropped."""
+
+
+def deadline(timeout: float | None) -> float:
+    """When an answer must be there, by the loop's clock; `timeout`: seconds that the runtime waits."""
+    return asyncio.get_running_loop().time() + SHARE * (timeout or PATIENCE)
 
 
 class Deciding:
@@ -33,10 +38,24 @@ class Deciding:
         """Hold this to read, decide and commit as one."""
         return self._lock
 
-    async def within(self, ask: Callable[[], T], timeout: float | None) -> T:
-        """What `ask` returns; TooLate when that takes more than its share of `timeout` seconds. Hold `turn`."""
-        running = asyncio.get_running_loop().run_in_executor(self._thread, ask)
-        done, _ = await asyncio.wait({running}, timeout=SHARE * (timeout or PATIENCE))
+    @asynccontextmanager
+    async def turn_by(self, deadline: float) -> AsyncIterator[None]:
+        """The same for who cannot wait: TooLate when others hold it until then."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise TooLate from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    async def by(self, deadline: float, ask: Callable[[], T]) -> T:
+        """What `ask` returns; TooLate when it does not by then. Hold the turn."""
+        loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(self._thread, ask)
+        done, _ = await asyncio.wait({running}, timeout=deadline - loop.time())
         if done:
             return running.result()
         running.add_done_callback(_dropped)

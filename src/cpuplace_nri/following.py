@@ -8,7 +8,6 @@ it again.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
@@ -34,9 +33,8 @@ ROUND: Final = 30.0
 BUSY: Final = 10
 """So many times its delay widening waits at most while containers with CPUs of their own keep coming."""
 TRIES: Final = 5
-FEW: Final = 8
-"""Cgroups that are written in one turn; so many MANY are read in one."""
-MANY: Final = 64
+TURN: Final = 0.25
+"""Seconds after which a plan that is being written lets others decide: a runtime gives them 2, kernels can be slow."""
 
 
 @frozen(slots=True, kw_only=True)
@@ -102,10 +100,13 @@ class Following:
         if (unrest := self._unrest()) > 0:
             self._again("widen", unrest, self.widen)
             return
+        state, unsettled = self._node.state, (*self._fresh, *self._doubted)
+        if await asyncio.to_thread(lambda: any(map(self._still_on_others, unsettled))):
+            self._again("widen", LOOK, self.widen)
+            return
         async with self._deciding.turn:
-            unsettled = (*self._fresh, *self._doubted)
-            if await self._deciding.finished(lambda: any(map(self._still_on_others, unsettled))):
-                self._again("widen", LOOK, self.widen)
+            if self._node.state is not state:  # who gave CPUs back meanwhile may still run on them
+                self._again("widen", 0, self.widen)
                 return
             answer = await self._deciding.finished(self._node.overdue)
             self._node.commit(answer)
@@ -133,25 +134,39 @@ class Following:
 
     async def _carry(self, answer: Answer) -> None:
         """Step by step, as planned; when others decided meanwhile, what each holds now."""
-        async with self._deciding.turn:
-            as_planned = self._node.state is answer.known.state
-            failed = await self._write(answer.changes) if as_planned else ()
-        await (self._ask(failed) if as_planned else self._bring(key for key, _ in answer.changes))
+        left, failed = list(answer.changes), list[tuple[str, Held]]()
+        while left:
+            async with self._deciding.turn:
+                if self._node.state is not answer.known.state:
+                    break
+                failed += await self._write_some(left)
+        await self._ask(tuple(failed))
+        await self._bring(key for key, _ in left)
 
     async def _bring(self, ids: Iterable[str]) -> None:
-        """Write what these hold, a few at a time: a write can take long, and who creates a container does not wait."""
+        """Write what these hold, one at a time: a write can take long, and who creates a container does not wait."""
         failed: list[tuple[str, Held]] = []
-        for some in _batches(tuple(dict.fromkeys(ids)), FEW):
+        for key in dict.fromkeys(ids):
             async with self._deciding.turn:
-                state = self._node.state
-                failed += await self._write(tuple((key, state[key].held) for key in some if key in state))
+                if key in self._node.state:
+                    failed += await self._write(key, self._node.state[key].held)
         await self._ask(tuple(failed))
 
-    async def _write(self, changes: Changes) -> Changes:
-        """Write past the runtime; those that could not be. Hold the turn."""
-        failed = await self._deciding.finished(lambda: tuple(one for one in changes if not self._wrote(*one)))
-        self._node.written(key for key, _ in changes)
-        return failed
+    async def _write_some(self, left: list[tuple[str, Held]]) -> Changes:
+        """Write the first of these, taking them away, until others should have their turn. Hold it."""
+        failed: list[tuple[str, Held]] = []
+        until = _now() + TURN
+        while left:
+            failed += await self._write(*left.pop(0))
+            if _now() >= until:
+                break
+        return tuple(failed)
+
+    async def _write(self, key: str, held: Held) -> Changes:
+        """Write past the runtime; what could not be. Hold the turn."""
+        wrote = await asyncio.to_thread(self._wrote, key, held)
+        self._node.written([key])
+        return () if wrote else ((key, held),)
 
     def _wrote(self, key: str, held: Held) -> bool:
         """True when it was written, or need not be: who has not started yet gets it from the next reply."""
@@ -194,7 +209,7 @@ class Following:
     # --- looking ---------------------------------------------------------------------------------
 
     async def _look_at_fresh(self) -> None:
-        fresh, self._fresh = tuple(self._fresh), {}
+        fresh, self._fresh = self._fresh, {}
         await self._look_at(fresh)
 
     async def _look_around(self) -> None:
@@ -216,14 +231,10 @@ class Following:
         await self._mend([one for one in drifted if self._is_new(one)])
 
     async def _differing(self, ids: Iterable[str]) -> list[Differs]:
-        found: list[Differs] = []
-        for some in _batches(tuple(ids), MANY):
-            async with self._deciding.turn:
-                found += await self._deciding.finished(partial(self._compared, some))
-        return found
-
-    def _compared(self, ids: Iterable[str]) -> list[Differs]:
-        return [found for key in ids for found in self._compare(key)]
+        """Beside those who decide: a look can take long, and whoever is decided about meanwhile is looked at again."""
+        async with self._deciding.turn:
+            pass  # what is being written is no difference
+        return await asyncio.to_thread(lambda: [found for key in tuple(ids) for found in self._compare(key)])
 
     def _still_on_others(self, key: str) -> bool:
         """Whether an owner still runs on CPUs that the state gave to the pool: the runtime is not done with it."""
@@ -295,7 +306,3 @@ class Following:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _batches(items: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -11,7 +11,7 @@ from cpuplace import Refusal
 from cpuplace_nri.abilities import Abilities
 from cpuplace_nri.advice import sentence
 from cpuplace_nri.answer import Answer, Own
-from cpuplace_nri.deciding import Deciding, TooLate
+from cpuplace_nri.deciding import Deciding, TooLate, deadline
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.errors import TtrpcError
 from cpuplace_nri.idle import IdlePlugin
@@ -89,7 +89,7 @@ class Plugin(IdlePlugin):
         self._parts = Parts()
         self._held: set[str] = set()
         self._said_policy = False
-        self._catching_up: asyncio.Task[None] | None = None
+        self._catching_up: set[asyncio.Task[None]] = set()
 
     def linked(self, link: RuntimeLink) -> None:
         """A new connection: what was half told before is worth nothing."""
@@ -221,10 +221,10 @@ class Plugin(IdlePlugin):
 
         `short`: it needs no watching; a thread of its own would take longer than the decision.
         """
-        began = self._clock()
+        began, by = self._clock(), deadline(timeout)
         try:
-            async with self._deciding.turn:
-                answer = ask() if short else await self._deciding.within(ask, timeout)
+            async with self._deciding.turn_by(by):
+                answer = ask() if short else await self._deciding.by(by, ask)
                 if isinstance(answer, Answer):
                     return self._commit(answer, method, began)
         except TooLate:
@@ -240,13 +240,15 @@ class Plugin(IdlePlugin):
 
     async def _noted(self, method: str, ask: Callable[[], Answer], timeout: float | None) -> Answer | None:
         """An answer that is true from now on; None when it is late, and becomes true as soon as it is there."""
-        began = self._clock()
+        began, by = self._clock(), deadline(timeout)
         try:
-            async with self._deciding.turn:
-                return self._commit(await self._deciding.within(ask, timeout), method, began)
+            async with self._deciding.turn_by(by):
+                return self._commit(await self._deciding.by(by, ask), method, began)
         except TooLate:
             self._late(method, "")
-            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up(method, ask))
+            task = asyncio.get_running_loop().create_task(self._catch_up(method, ask))
+            self._catching_up.add(task)  # the loop itself would forget it
+            task.add_done_callback(self._catching_up.discard)
             return None
         finally:
             self._voice.time("handler_seconds", method, self._clock() - began)
