@@ -8,6 +8,7 @@ it again.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
@@ -39,7 +40,10 @@ TURN: Final = 0.25
 
 @frozen(slots=True, kw_only=True)
 class Differs:
-    """A container whose cgroup is not as decided; `repairable` False = the CPUs that were asked for cannot be used."""
+    """A container whose cgroup is not as decided; `repairable` False = the CPUs that were asked for cannot be used.
+
+    `now` "" = it has none (yet).
+    """
 
     container_id: str
     should: Held
@@ -67,7 +71,7 @@ class Following:
         self._node, self._deciding, self._cgroups, self._voice = node, deciding, cgroups, voice
         self._manners, self._courier = manners, courier
         self._link: RuntimeLink | None = None
-        self._fresh: dict[str, None] = {}
+        self._fresh: dict[str, float] = {}
         self._doubted: dict[str, None] = {}
         self._limited: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -80,8 +84,8 @@ class Following:
 
     def answered(self, answer: Answer) -> None:
         """An answer was given: look whether it was carried out, and widen what waits when nothing else does."""
-        self._fresh |= dict.fromkeys(key for key, _ in answer.changes)
-        self._fresh |= dict.fromkeys(one.container_id for one in answer.decisions if one.container_id)
+        about = (*(key for key, _ in answer.changes), *(one.container_id for one in answer.decisions))
+        self._fresh |= dict.fromkeys(filter(None, about), _now() + ROUND)
         self._once("look", LOOK, self._look_at_fresh)
         if answer.own is not None and answer.own.exclusive:
             self._placed = _now()
@@ -209,32 +213,44 @@ class Following:
     # --- looking ---------------------------------------------------------------------------------
 
     async def _look_at_fresh(self) -> None:
-        fresh, self._fresh = self._fresh, {}
-        await self._look_at(fresh)
+        """Who has not started yet stays fresh until a round has come by, and who is answered about meanwhile."""
+        fresh = dict(self._fresh)
+        missing = {one.container_id for one in await self._look_at(fresh) if not one.now}
+        looked = {key: until for key, until in fresh.items() if key not in missing or until <= _now()}
+        self._fresh = {key: until for key, until in self._fresh.items() if looked.get(key) != until}
+        if self._fresh:
+            self._again("look", LOOK, self._look_at_fresh)
 
     async def _look_around(self) -> None:
-        await self._look_at(tuple(self._node.known.seen))
+        differing = {one.container_id for one in await self._look_at(tuple(self._node.known.seen))}
+        self._limited = {key: said for key, said in self._limited.items() if key in differing}
         self._again("round", ROUND, self._look_around)
 
-    async def _look_at(self, ids: Iterable[str]) -> None:
-        """Who differs, and still does a moment later, has drifted."""
+    async def _look_at(self, ids: Iterable[str]) -> list[Differs]:
+        """Who differs is looked at once more."""
         if self._manners.check == "off":
-            return
-        doubted = dict.fromkeys(one.container_id for one in await self._differing(ids))
-        if not doubted:
-            return
-        self._doubted |= doubted
-        await asyncio.sleep(SECOND_LOOK)
-        drifted = await self._differing(doubted)
-        for key in doubted:
-            self._doubted.pop(key, None)
-        await self._mend([one for one in drifted if self._is_new(one)])
+            return []
+        differing = await self._differing(ids)
+        doubted = [one.container_id for one in differing if one.now and one.container_id not in self._doubted]
+        if doubted:
+            self._doubted |= dict.fromkeys(doubted)
+            self._again(f"doubt {id(doubted)}", SECOND_LOOK, partial(self._look_again, doubted))
+        return differing
+
+    async def _look_again(self, doubted: list[str]) -> None:
+        """Who still differs has drifted."""
+        try:
+            drifted = [one for one in await self._differing(doubted) if one.now and self._is_new(one)]
+            await self._mend(drifted)
+        finally:
+            for key in doubted:
+                del self._doubted[key]
 
     async def _differing(self, ids: Iterable[str]) -> list[Differs]:
         """Beside those who decide: a look can take long, and whoever is decided about meanwhile is looked at again."""
         async with self._deciding.turn:
             pass  # what is being written is no difference
-        return await asyncio.to_thread(lambda: [found for key in tuple(ids) for found in self._compare(key)])
+        return await asyncio.to_thread(lambda: [one for one in map(self._compare, tuple(ids)) if one is not None])
 
     def _still_on_others(self, key: str) -> bool:
         """Whether an owner still runs on CPUs that the state gave to the pool: the runtime is not done with it."""
@@ -244,19 +260,18 @@ class Following:
         cpuset = self._cgroups.read(known.seen[key].cgroup)
         return cpuset is not None and not cpuset.cpus <= known.state[key].cpus
 
-    def _compare(self, key: str) -> list[Differs]:
+    def _compare(self, key: str) -> Differs | None:
         known = self._node.known
         if key not in known.state or known.state[key].kind is Kind.UNMANAGED:
-            return []
+            return None
         should, cpuset = known.state[key].held, self._cgroups.read(known.seen[key].cgroup)
         if cpuset is None:
-            return []
+            return Differs(container_id=key, should=should, now="")
         if cpuset.cpus != should.cpus or (should.mems and cpuset.mems != should.mems):
-            return [Differs(container_id=key, should=should, now=f"{cpuset.cpus} on nodes {cpuset.mems}")]
+            return Differs(container_id=key, should=should, now=f"{cpuset.cpus} on nodes {cpuset.mems}")
         if cpuset.effective != should.cpus & known.state.topology.online:
-            return [Differs(container_id=key, should=should, now=f"in effect {cpuset.effective}", repairable=False)]
-        self._limited.pop(key, None)
-        return []
+            return Differs(container_id=key, should=should, now=f"in effect {cpuset.effective}", repairable=False)
+        return None
 
     def _is_new(self, one: Differs) -> bool:
         """What cannot be mended is said once."""

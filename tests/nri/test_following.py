@@ -9,10 +9,12 @@ import pytest
 
 import cpuplace as cp
 from cpuplace_nri import following
+from cpuplace_nri.cgroups import Cpuset
+from cpuplace_nri.seen import Seen
 from cpuplace_nri.ttrpc import Code
-from nri.fake_runtime import CriError
+from nri.fake_runtime import CriError, a_pod
 from nri.placing import Placing, placing
-from nri.test_plugin import asynchronous, half_freed, integer, shared
+from nri.test_plugin import asynchronous, half_freed, integer, shared, whole
 
 
 class Stuck:
@@ -37,6 +39,33 @@ def stuck(at: Placing, prefix: str = "web") -> Iterator[Stuck]:
         yield made
     finally:
         made.go.set()
+
+
+def slow_reads(at: Placing) -> tuple[list[str], threading.Event]:
+    """What is read from now on, and what it waits for."""
+    reads, go, read = list[str](), threading.Event(), at.cgroups.read
+
+    def slowly(place: str) -> Cpuset | None:
+        reads.append(place)
+        assert go.wait(60)
+        return read(place)
+
+    at.cgroups.read = slowly  # type: ignore[method-assign]
+    return reads, go
+
+
+async def coming_to_wait(at: Placing, key: str, count: int) -> "asyncio.Task[None]":
+    """A container whose creation waits for its turn by now: somebody else has it."""
+    came, is_short = asyncio.Event(), at.node.is_short
+
+    def asked(one: Seen) -> bool:
+        came.set()
+        return is_short(one)
+
+    at.node.is_short = asked  # type: ignore[method-assign]
+    coming = asyncio.ensure_future(integer(at, key, count))
+    await came.wait()
+    return coming
 
 
 # --- nobody waits for it -------------------------------------------------------------------------
@@ -84,8 +113,7 @@ async def test_between_two_writes_others_have_their_turn() -> None:
         await at.runtime.remove_pod("pod-db")
         with stuck(at) as kernel:
             await at.until(kernel.entered.is_set)
-            coming = asyncio.ensure_future(integer(at, "new", 2))
-            await asyncio.sleep(0.05)
+            coming = await coming_to_wait(at, "new", 2)
         await coming
         assert at.cgroups.writes[:2] == ["web0 0-7", "web1 2-7"]  # who came did not wait for the others
         assert at.cpus == {"new": "0-1", "web0": "2-7", "web1": "2-7", "web2": "2-7"}
@@ -103,8 +131,7 @@ async def test_a_plan_is_carried_out_as_it_is_as_long_as_others_can_wait(monkeyp
                 at.node.commit(answer)
                 at.following.carry_out(answer)
                 await at.until(kernel.entered.is_set)
-                coming = asyncio.ensure_future(integer(at, "new", 2))
-                await asyncio.sleep(0.05)
+                coming = await coming_to_wait(at, "new", 2)
             await coming
             await at.until(lambda: len(at.cgroups.writes) == 3)
             assert at.cgroups.writes[1] == second
@@ -114,17 +141,100 @@ async def test_a_plan_is_carried_out_as_it_is_as_long_as_others_can_wait(monkeyp
 @asynchronous
 async def test_who_comes_while_a_cgroup_is_looked_at_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOOK", 0.01)
+    monkeypatch.setattr(following, "SECOND_LOOK", 60)
     async with placing() as at:
         await shared(at)
-        entered, go, read = threading.Event(), threading.Event(), at.cgroups.read
-
-        def slowly(place: str) -> object:
-            entered.set()
-            assert go.wait(60)
-            return read(place)
-
-        at.cgroups.read = slowly  # type: ignore[assignment, method-assign]
-        await at.until(entered.is_set)
+        reads, go = slow_reads(at)
+        await at.until(lambda: reads)
         await integer(at, "db", 2)
         go.set()
         assert at.cpus == {"db": "0-1", "web": "2-7"}
+        await at.until(lambda: reads.count("/podpod-web/web") == 2)  # it has others since
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_is_answered_during_a_second_look_is_looked_at_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK", 0.05)
+    monkeypatch.setattr(following, "SECOND_LOOK", 0.5)
+    async with placing() as at:
+        await integer(at, "db", 2)
+        at.runtime.kernel.write("db", "0-7")
+        await at.until(lambda: "db" in at.following._doubted)
+        await integer(at, "more", 1)
+        at.runtime.kernel.write("more", "0-7")
+        await at.until(lambda: "more" in at.following._doubted)
+        assert "db" in at.following._doubted  # its own second look is still to come
+        await at.until(lambda: at.cpus == {"db": "0-1", "more": "2"})
+        assert at.heard.counts == {"drift": 2, "repairs": 2}
+
+
+@asynchronous
+async def test_who_starts_late_is_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK", 0.05)
+    monkeypatch.setattr(following, "SECOND_LOOK", 0.05)
+    async with placing() as at:
+        pod = a_pod("p", qos="guaranteed")
+        await at.runtime.run_pod(pod)
+        await at.runtime.create(pod, whole("db", "p", 2))
+        await asyncio.sleep(0.3)
+        await at.runtime.start("db")
+        at.runtime.kernel.write("db", "0-7")
+        await at.until(lambda: at.cpus["db"] == "0-1")
+
+
+@asynchronous
+async def test_who_never_starts_is_not_waited_for_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK", 0.02)
+    monkeypatch.setattr(following, "ROUND", 0.2)
+    async with placing() as at:
+        pod = a_pod("p", qos="guaranteed")
+        await at.runtime.run_pod(pod)
+        await at.runtime.create(pod, whole("db", "p", 2))
+        await at.until(lambda: not at.following._fresh and "look" not in at.following._tasks)
+
+
+@asynchronous
+async def test_what_drifts_without_an_answer_is_found_on_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOOK", 0.02)
+    monkeypatch.setattr(following, "SECOND_LOOK", 0.02)
+    monkeypatch.setattr(following, "ROUND", 0.3)
+    async with placing() as at:
+        await integer(at, "db", 2)
+        for _ in range(2):
+            await at.until(lambda: not at.following._fresh and "look" not in at.following._tasks)
+            at.runtime.kernel.write("db", "0-7")
+            await at.until(lambda: at.cpus["db"] == "0-1")
+
+
+@asynchronous
+async def test_cpus_that_cannot_be_used_are_said_once_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel has what was asked for, and gives less: a parent's cpuset, or CPUs that just went."""
+    for name in ("LOOK", "SECOND_LOOK", "ROUND"):
+        monkeypatch.setattr(following, name, 0.02)
+    async with placing() as at:
+        await integer(at, "db", 2)
+        whole_host = at.runtime.kernel.host
+        for times in (1, 2):
+            at.runtime.kernel.host = whole_host.with_online(cp.CpuSet.parse("1-7"))
+            await at.until(lambda times=times: at.heard.counts.get("drift") == times)
+            await asyncio.sleep(0.2)
+            at.runtime.kernel.host = whole_host
+            await at.until(lambda: not at.following._limited)
+        said = "warning: its CPUs cannot be used: offline, or outside its parent's container=default/pod-db/db"
+        assert at.heard.lines[1:] == [f"{said} should=0-1 now=in effect 1"] * 2
+        assert at.cgroups.writes == []
+
+
+@asynchronous
+async def test_who_is_gone_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOOK", "SECOND_LOOK", "ROUND"):
+        monkeypatch.setattr(following, name, 0.02)
+    async with placing() as at:
+        await integer(at, "db", 2)
+        at.runtime.kernel.host = at.runtime.kernel.host.with_online(cp.CpuSet.parse("1-7"))
+        await at.until(lambda: "db" in at.following._limited)
+        await at.runtime.remove_pod("pod-db")
+        await at.until(lambda: not at.following._limited and not at.following._doubted and not at.following._fresh)
