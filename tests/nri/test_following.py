@@ -12,7 +12,7 @@ from cpuplace_nri import following
 from cpuplace_nri.cgroups import Cpuset
 from cpuplace_nri.seen import Seen
 from cpuplace_nri.ttrpc import Code
-from nri.fake_runtime import CriError, a_pod
+from nri.fake_runtime import CriError, a_container, a_pod
 from nri.placing import Placing, placing
 from nri.test_plugin import asynchronous, half_freed, integer, shared, whole
 
@@ -238,3 +238,57 @@ async def test_who_is_gone_is_not_remembered(monkeypatch: pytest.MonkeyPatch) ->
         await at.until(lambda: "db" in at.following._limited)
         await at.runtime.remove_pod("pod-db")
         await at.until(lambda: not at.following._limited and not at.following._doubted and not at.following._fresh)
+
+
+# --- widening ------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_widening_waits_for_owners_who_still_run_on_what_they_gave_back() -> None:
+    async with placing(widen_delay=50) as at:
+        await integer(at, "db", 4)
+        await shared(at)
+        at.runtime.kernel.broken.add("db")
+        with pytest.raises(CriError, match="failed to update"):
+            await at.runtime.update("db", whole("x", "x", 2).linux.resources)
+        assert at.node.waits
+        await asyncio.sleep(0.3)
+        assert at.cpus == {"db": "0-3", "web": "4-7"}
+        at.runtime.kernel.broken.clear()
+        at.runtime.kernel.write("db", "0-1")
+        await at.until(lambda: at.cpus["web"] == "2-7")
+
+
+@asynchronous
+async def test_widening_looks_again_when_somebody_gave_cpus_back_while_it_looked() -> None:
+    async with placing(widen_delay=50) as at:
+        await integer(at, "old", 2)
+        await integer(at, "db", 4)
+        await shared(at)
+        await at.runtime.remove_pod("pod-old")
+        reads, go = slow_reads(at)
+        await at.until(lambda: reads == ["/podpod-db/db"])
+        at.runtime.kernel.broken.add("db")
+        with pytest.raises(CriError, match="failed to update"):
+            await at.runtime.update("db", whole("x", "x", 2).linux.resources)
+        go.set()
+        await asyncio.sleep(0.3)
+        assert at.cpus == {"db": "4-7", "web": "2-3"}
+        at.runtime.kernel.broken.clear()
+        at.runtime.kernel.write("db", "4-5")
+        await at.until(lambda: at.cpus["web"] == "0-3,6-7")
+
+
+@asynchronous
+async def test_few_stale_specifications_ride_with_one_reply() -> None:
+    async with placing(widen_delay=50) as at:
+        await integer(at, "db", 4)
+        webs = [f"web{number:02}" for number in range(20)]
+        for key in webs:
+            await shared(at, key)
+        await at.runtime.remove_pod("pod-db")
+        await at.until(lambda: len(at.node.known.stale) == 20)
+        for left in (4, 0):
+            await at.runtime.run(a_pod(f"be{left}", qos="besteffort"), a_container(f"be{left}", f"be{left}"))
+            specs = [at.runtime.kernel.specs[key].linux.resources.cpu.cpus for key in webs]
+            assert specs == ["0-7"] * (20 - left) + ["4-7"] * left

@@ -354,6 +354,20 @@ async def test_who_starts_anew_finds_all_as_it_was_and_mends_what_came_meanwhile
 
 
 @asynchronous
+async def test_nobody_is_placed_before_the_runtime_has_told_what_runs() -> None:
+    """Of another connection too: what is remembered of the last one may be long past."""
+    async with placing() as at:
+        await integer(at, "db", 2)
+        assert at.plugin.link is not None
+        at.plugin.linked(at.plugin.link)
+        with pytest.raises(CriError, match="has not told yet what runs here") as early:
+            await integer(at, "early", 2)
+        assert early.value.code is Code.UNAVAILABLE
+        await at.plugin.synchronize(nri.SynchronizeRequest(), 30.0)
+        await integer(at, "late", 2)
+
+
+@asynchronous
 async def test_who_was_made_smaller_began_with_as_many_cpus_as_before_for_who_starts_anew() -> None:
     async with placing() as at:
         await integer(at, "db", 4)
