@@ -238,7 +238,7 @@ def _missing(name: str, task: Task) -> str:
         "isolated": f"{count} kernel-isolated CPUs asked for, {may} free",
         "kind_hard": f"{count} {wishes.kind_hard} CPUs asked for, {may} free",
         "nodes": f"{count} CPUs of NUMA nodes {wishes.nodes} asked for, {may} free",
-        "cores": f"whole cores with together {count} free CPUs",
+        "cores": f"{count} CPUs of whole cores asked for, {task.allowed.bit_count()} free",
         "devices_hard": f"{count} free CPUs, some of them in the NUMA node of {', '.join(wishes.devices_hard)}",
         "one_package": f"one package with {count} such CPUs",
         "l3": f"one L3 group with {count} such CPUs",
@@ -249,4 +249,13 @@ def _missing(name: str, task: Task) -> str:
         return f"the host has no device {unknown[0]}"
     if name == "cores" and wishes.cores == "isolate":
         return f"{count} wholly free cores asked for, {may} there"
+    size = _size_of_whole(task)
+    if name == "cores" and size and count % size:
+        return f"whole cores of {size} CPUs each asked for, so only a multiple of {size} can be had"
     return phrases[name]
+
+
+def _size_of_whole(task: Task) -> int:
+    """The threads of each core that may be taken whole, 0 when they differ or there is none."""
+    sizes = {core.bit_count() for core in task.host.cores if not core & ~task.allowed}
+    return sizes.pop() if len(sizes) == 1 else 0

@@ -253,7 +253,7 @@ def refusal_of(state: HostState, request: ContainerRequest, ask: Ask, found: Sho
         return WishUnmet(
             container_id=request.container_id,
             rule="section 5",
-            sentence=f"asks for {counted(ask.wanted)} with {found.wish}: {found.missing}; {_fitting(fits)}",
+            sentence=f"asks for {counted(ask.wanted)} with {found.wish}: {found.missing}{_fitting(ask, fits)}",
             wish=found.wish,
             asked=ask.wanted,
             fits=fits,
@@ -262,7 +262,7 @@ def refusal_of(state: HostState, request: ContainerRequest, ask: Ask, found: Sho
     return NotEnoughCpus(
         container_id=request.container_id,
         rule="R4",
-        sentence=f"asks for {counted(ask.wanted)}, {free.bit_count()} free ones may be used; {_fitting(fits)}",
+        sentence=f"asks for {counted(ask.wanted)}, {free.bit_count()} free ones may be used{_fitting(ask, fits)}",
         asked=ask.wanted,
         free=CpuSet.from_mask(free),
         fits=fits,
@@ -281,7 +281,7 @@ def _pool_refusal(state: HostState, request: ContainerRequest, ask: Ask, found: 
     return PoolExhausted(
         container_id=request.container_id,
         rule="R6",
-        sentence=f"asks for {counted(ask.wanted)}, but {why}; {_fitting(fits)}",
+        sentence=f"asks for {counted(ask.wanted)}, but {why}{_fitting(ask, fits)}",
         asked=ask.wanted,
         fits=fits,
         holders=found.holders,
@@ -308,5 +308,8 @@ def counted(count: int) -> str:
     return "1 CPU" if count == 1 else f"{count} CPUs"
 
 
-def _fitting(fits: int) -> str:
-    return f"{counted(fits)} would fit" if fits else "not even 1 CPU would fit"
+def _fitting(ask: Ask, fits: int) -> str:
+    """What smaller number would do, as the end of a sentence: a larger one may too (whole cores), but none is tried."""
+    if fits:
+        return f"; {counted(fits)} would fit"
+    return "; no smaller number would fit" if ask.wanted > 1 else ""

@@ -77,7 +77,7 @@ class NoLegalMove(Refusal):
 
 @frozen(slots=True, kw_only=True)
 class NotEnoughCpus(Refusal):
-    """R4: fewer free CPUs than asked for; `fits` is the largest count that would be placed."""
+    """R4: fewer free CPUs than asked for; `fits` is the largest smaller count that would be placed."""
 
     asked: int
     free: CpuSet
@@ -95,7 +95,7 @@ class PoolExhausted(Refusal):
 
 @frozen(slots=True, kw_only=True)
 class WishUnmet(Refusal):
-    """Section 5: a hard wish cannot be had; `fits` is the largest count that would be placed with it."""
+    """Section 5: a hard wish cannot be had; `fits` is the largest smaller count that would be placed with it."""
 
     wish: str
     asked: int

@@ -152,6 +152,28 @@ def test_r4_forbidden_cpus_are_not_given_and_absent_ids_in_them_ignored() -> Non
     assert refusal.sentence == "asks for 9 CPUs, 8 free ones may be used; 7 CPUs would fit"
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "asks for 1 CPU with cores: whole cores of 2 CPUs each asked for, so only a multiple of 2 can be had"),
+        (3, "whole cores of 2 CPUs each asked for, so only a multiple of 2 can be had; 2 CPUs would fit"),
+        (6, "asks for 6 CPUs with cores: 6 CPUs of whole cores asked for, 4 free; 4 CPUs would fit"),
+    ],
+)
+def test_whole_cores_come_in_multiples_and_the_refusal_says_so(count: int, words: str) -> None:
+    state, whole = put(empty(), pin("a", "0-1")), cp.Wishes(cores="require-full")
+    refusal = refused(state, integer("c", count, wishes=whole))
+    assert refusal.kind == "WishUnmet" and refusal.sentence.endswith(words)
+    assert str(put(state, integer("c", 4, wishes=whole))["c"].cpus) == "2-3,6-7"
+
+
+def test_a_refusal_of_which_nothing_smaller_fits_says_so_of_the_smaller_only() -> None:
+    state = put(empty(), integer("a", 7))
+    two, one = refused(state, integer("c", 2)), refused(state, integer("c", 1))
+    assert two.sentence == "asks for 2 CPUs, 1 free ones may be used; no smaller number would fit"
+    assert one.sentence == "asks for 1 CPU, but the pool has 1 and must keep 1"
+
+
 def test_r5_a_shared_container_gets_the_pool_without_what_it_forbids() -> None:
     state = put(empty(), integer("c", 4), shared("s", "2"))
     assert str(state["s"].cpus) == "3,6-7"
