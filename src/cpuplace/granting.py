@@ -54,11 +54,13 @@ class Given(TypedDict):
 class Starved(NamedTuple):
     """The floor of R6 stands in the way; `holders` are shared containers that would have no CPU.
 
-    `proved` False: the budget was spent before every other choice was ruled out.
+    `proved` False: the budget was spent before every other choice was ruled out. `withheld`: how many siblings the
+    choice would keep idle.
     """
 
     holders: tuple[str, ...]
     proved: bool = True
+    withheld: int = 0
 
 
 Found: TypeAlias = Choice | Shortfall | Starved
@@ -155,7 +157,7 @@ def _spare(state: HostState, ask: Ask, found: Choice) -> Choice | Starved:
         if best is None or value < best[0]:
             best = value, choice
     if best is None:
-        return starved._replace(proved=not cut.made)
+        return starved._replace(proved=not cut.made, withheld=found.withheld.bit_count())
     return best[1]._replace(optimal=best[1].optimal and not cut.made)
 
 
@@ -281,11 +283,17 @@ def _pool_refusal(state: HostState, request: ContainerRequest, ask: Ask, found: 
     return PoolExhausted(
         container_id=request.container_id,
         rule="R6",
-        sentence=f"asks for {counted(ask.wanted)}, but {why}{_fitting(ask, fits)}",
+        sentence=f"asks for {_with_siblings(ask, found)}, but {why}{_fitting(ask, fits)}",
         asked=ask.wanted,
         fits=fits,
         holders=found.holders,
     )
+
+
+def _with_siblings(ask: Ask, found: Starved) -> str:
+    """What would leave the pool: without the siblings that stay idle the numbers would not add up."""
+    idle = found.withheld
+    return counted(ask.wanted) + (f" and {idle} idle sibling{'s' * (idle > 1)}" if idle else "")
 
 
 def _spent(state: HostState, request: ContainerRequest) -> Refusal:

@@ -191,6 +191,17 @@ def test_r6_the_pool_keeps_its_floor() -> None:
     assert str(put(empty(min_shared_cpus=3), pin("p", "0-5", exclusive=False)).pool) == "0-7"
 
 
+def test_r6_a_refusal_counts_the_siblings_that_isolation_withholds() -> None:
+    alone = cp.Wishes(cores="isolate")
+    assert refused(empty(), integer("c", 4, wishes=alone)).sentence == (
+        "asks for 4 CPUs and 4 idle siblings, but the pool has 8 and must keep 1; 3 CPUs would fit"
+    )
+    starving = refused(put(empty(min_shared_cpus=0), shared("s")), integer("c", 4, wishes=alone))
+    assert "asks for 4 CPUs and 4 idle siblings, but shared containers would" in starving.sentence
+    one = refused(empty(min_shared_cpus=7), integer("c", 1, wishes=alone))
+    assert one.sentence == "asks for 1 CPU and 1 idle sibling, but the pool has 8 and must keep 7"
+
+
 def test_r6_reserved_cpus_count_for_the_pool_unless_strict() -> None:
     reserved = cp.CpuSet.parse("0")
     assert str(put(empty(reserved=reserved), integer("c", 7)).pool) == "0"
