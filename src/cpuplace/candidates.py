@@ -6,6 +6,7 @@ from attrs import evolve
 
 from cpuplace.exact import ExactSearch
 from cpuplace.hostmap import HostMap
+from cpuplace.idset import NodeSet
 from cpuplace.preference import Value, counts_cores
 from cpuplace.regions import Answer, straight_choice
 from cpuplace.sparing import sparing_choice
@@ -237,7 +238,7 @@ def _missing(name: str, task: Task) -> str:
     phrases = {
         "isolated": f"{count} kernel-isolated CPUs asked for, {may} free",
         "kind_hard": f"{count} {wishes.kind_hard} CPUs asked for, {may} free",
-        "nodes": f"{count} CPUs of NUMA nodes {wishes.nodes} asked for, {may} free",
+        "nodes": f"{count} CPUs of NUMA nodes {wishes.nodes} asked for, {may} free{_useless(task.host, wishes.nodes)}",
         "cores": f"{count} CPUs of whole cores asked for, {task.allowed.bit_count()} free",
         "devices_hard": f"{count} free CPUs, some of them in the NUMA node of {', '.join(wishes.devices_hard)}",
         "one_package": f"one package with {count} such CPUs",
@@ -253,6 +254,16 @@ def _missing(name: str, task: Task) -> str:
     if name == "cores" and size and count % size:
         return f"whole cores of {size} CPUs each asked for, so only a multiple of {size} can be had"
     return phrases[name]
+
+
+def _useless(host: HostMap, wished: NodeSet | None) -> str:
+    """Which of the nodes wished for can give no CPU whatever is free, as the end of a phrase."""
+    nodes = host.topology.nodes
+    known, wished = NodeSet(node.id for node in nodes), wished or NodeSet()
+    absent, bare = wished - known, wished & NodeSet(node.id for node in nodes if not node.cpus)
+    said = [f"no node {absent} on this host (it has {known})"] if absent else []
+    said += [f"no CPUs in node {bare}"] if bare else []
+    return ": " + ", ".join(said) if said else ""
 
 
 def _size_of_whole(task: Task) -> int:

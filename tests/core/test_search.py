@@ -162,7 +162,17 @@ def test_a_search_without_an_answer_gives_up() -> None:
 MISSING = [
     (ResolvedWishes(isolated="require"), "isolated", "1 kernel-isolated"),
     (ResolvedWishes(kind_hard="efficiency"), "core_kind", "efficiency"),
-    (ResolvedWishes(nodes=NodeSet([7])), "numa", "NUMA nodes 7"),
+    (
+        ResolvedWishes(nodes=NodeSet([7])),
+        "numa",
+        "NUMA nodes 7 asked for, 0 free: no node 7 on this host (it has 0-1,9)",
+    ),
+    (
+        ResolvedWishes(nodes=NodeSet([7, 8, 9])),
+        "numa",
+        "0 free: no node 7-8 on this host (it has 0-1,9), no CPUs in node 9",
+    ),
+    (ResolvedWishes(nodes=NodeSet([9])), "numa", "0 free: no CPUs in node 9"),
     (ResolvedWishes(cores="require-full"), "cores", "whole cores"),
     (ResolvedWishes(cores="isolate"), "cores", "wholly free cores"),
     (ResolvedWishes(devices_hard=("nic9",)), "devices", "no device nic9"),
