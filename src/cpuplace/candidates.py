@@ -238,7 +238,7 @@ def _missing(name: str, task: Task) -> str:
     phrases = {
         "isolated": f"{count} kernel-isolated CPUs asked for, {may} free",
         "kind_hard": f"{count} {wishes.kind_hard} CPUs asked for, {may} free",
-        "nodes": f"{count} CPUs of NUMA nodes {wishes.nodes} asked for, {may} free{_useless(task.host, wishes.nodes)}",
+        "nodes": f"{count} CPUs of NUMA nodes {wishes.nodes} asked for, {may} free{_useless(task)}",
         "cores": f"{count} CPUs of whole cores asked for, {task.allowed.bit_count()} free",
         "devices_hard": f"{count} free CPUs, some of them in the NUMA node of {', '.join(wishes.devices_hard)}",
         "one_package": f"one package with {count} such CPUs",
@@ -256,14 +256,20 @@ def _missing(name: str, task: Task) -> str:
     return phrases[name]
 
 
-def _useless(host: HostMap, wished: NodeSet | None) -> str:
+def _useless(task: Task) -> str:
     """Which of the nodes wished for can give no CPU whatever is free, as the end of a phrase."""
-    nodes = host.topology.nodes
-    known, wished = NodeSet(node.id for node in nodes), wished or NodeSet()
-    absent, bare = wished - known, wished & NodeSet(node.id for node in nodes if not node.cpus)
-    said = [f"no node {absent} on this host (it has {known})"] if absent else []
-    said += [f"no CPUs in node {bare}"] if bare else []
-    return ": " + ", ".join(said) if said else ""
+    wished = task.wishes.nodes or NodeSet()
+    bare = wished & NodeSet(node.id for node in task.host.topology.nodes if not node.cpus)
+    said = [lacking(task.host, wished), f"no CPUs in node {bare}" if bare else ""]
+    useless = ", ".join(filter(None, said))
+    return f": {useless}" if useless else ""
+
+
+def lacking(host: HostMap, wished: NodeSet) -> str:
+    """Which of the nodes wished for the host does not have, "" when it has them all."""
+    known = NodeSet(node.id for node in host.topology.nodes)
+    absent = wished - known
+    return f"no node {absent} on this host (it has {known})" if absent else ""
 
 
 def _size_of_whole(task: Task) -> int:

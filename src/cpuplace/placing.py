@@ -6,19 +6,21 @@ from typing import NamedTuple
 
 from attrs import evolve
 
+from cpuplace.candidates import lacking
 from cpuplace.cpulist import union_of
 from cpuplace.explaining import explain_fixed, explain_grant
 from cpuplace.explanation import Explanation
 from cpuplace.granting import Granted, grant
-from cpuplace.idset import CpuSet
+from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.ordering import ANY_NUMBER, Manner
 from cpuplace.pinning import pin, pin_notes
 from cpuplace.refusal import AlreadyPlaced, NoLegalMove, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
+from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
 from cpuplace.strangers import intrusions
 from cpuplace.transitions import replaced, with_owner, with_shared, without
-from cpuplace.wishes import NO_WISHES
+from cpuplace.wishes import NO_WISHES, parse_numa
 
 EVERYWHERE = -1
 """As a mask: all CPUs."""
@@ -155,7 +157,23 @@ def _place_integer(state: HostState, request: ContainerRequest, within: int, _: 
     if not isinstance(answer, Granted):
         return answer
     explainer = partial(explain_grant, state, request, within)
-    return Placed(with_owner(state, answer.assignment), request.notes, answer.optimal, (explainer,))
+    notes = request.notes + _unknown(state, request)
+    return Placed(with_owner(state, answer.assignment), notes, answer.optimal, (explainer,))
+
+
+def _unknown(state: HostState, request: ContainerRequest) -> tuple[str, ...]:
+    """Devices and nodes that are wished for and not there, where others do: nothing else would show it.
+
+    A policy is for hosts of many sizes, so of it only devices are told.
+    """
+    own, host = request.wishes, state.ground.host_map
+    if own is NO_WISHES and state.policy.wishes is NO_WISHES:
+        return ()
+    devices = resolve(state.policy.wishes, own).devices_soft
+    absent = [(name in own.devices, name) for name in devices if host.device_nodes(name) is None]
+    notes = [(mine, f"no device {name} on this host") for mine, name in absent]
+    notes.append((True, lacking(host, parse_numa(own.numa or "prefer").nodes or NodeSet())))
+    return tuple(f"{request.container_id if mine else 'policy'}: {note}" for mine, note in notes if note)
 
 
 def _place_pinned(state: HostState, request: ContainerRequest, _within: int, manner: Manner) -> Placed | Refusal:

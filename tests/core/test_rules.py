@@ -174,6 +174,15 @@ def test_a_refusal_of_which_nothing_smaller_fits_says_so_of_the_smaller_only() -
     assert one.sentence == "asks for 1 CPU, but the pool has 1 and must keep 1"
 
 
+def test_a_device_or_node_that_the_host_lacks_is_noted_when_it_is_only_preferred() -> None:
+    host = evolve(TINY, devices=(cp.Device(name="eth0", kind="nic", node=1),))
+    state = cp.HostState.empty(host, cp.Policy(wishes=cp.Wishes(devices=("eth7",))))
+    own = cp.place(state, integer("c", 2, wishes=cp.Wishes(devices=("eth0", "eth8"), numa="0-1,9"))).unwrap()
+    assert own.notes == ("c: no device eth8 on this host", "c: no node 9 on this host (it has 0-1)")
+    assert cp.place(state, integer("c", 2)).unwrap().notes == ("policy: no device eth7 on this host",)
+    assert cp.place(state, shared("s")).unwrap().notes == ()
+
+
 def test_r5_a_shared_container_gets_the_pool_without_what_it_forbids() -> None:
     state = put(empty(), integer("c", 4), shared("s", "2"))
     assert str(state["s"].cpus) == "3,6-7"
