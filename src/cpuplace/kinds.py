@@ -157,21 +157,41 @@ def _notes(pod: PodFacts, one: Reading, kind: Kind, policy: Policy) -> tuple[str
     notes = list(one.said.notes)
     if kind in (Kind.PINNED, Kind.PINNED_SHARED) and one.said.forbid:
         notes.append("its forbid list is not used: a pin is taken as it is")
-    if kind is Kind.SHARED and one.container.role != "ephemeral" and is_even(one.container):
+    if kind is Kind.SHARED and one.container.role != "ephemeral":
         notes += _why_shared(pod, one.container, policy)
     return tuple(notes)
 
 
 def _why_shared(pod: PodFacts, one: ContainerFacts, policy: Policy) -> list[str]:
-    """Why a container with a whole CPU limit of its own is shared all the same: mostly a slip elsewhere in the pod."""
-    count = whole_cpus(one)
-    if not count:
+    """Why a container with a whole CPU limit of its own is shared all the same: mostly a slip, here or next to it.
+
+    A runtime does not show all of its memory's numbers, so they are no reason there.
+    """
+    count, memory = whole_cpus(one), _memory_slip(one)
+    if not count or cpu_request(one) != one.cpu_limit or (memory and pod.guaranteed is not None):
         return []
-    if not is_guaranteed(pod):
-        odd = [other.name for other in counted(pod) if not is_even(other)]
-        because = f": see {', '.join(odd)}" if odd and pod.guaranteed is None and not has_pod_level(pod) else ""
-        return [f"asks for {count} whole CPUs but is shared, as its pod is not Guaranteed{because}"]
-    return [f"asks for {count} whole CPUs but is shared, as others of its pod do not ({policy.integer_scope})"]
+    asks = f"asks for {count} whole CPU{'s' * (count > 1)} but is shared, as "
+    if policy.integer_scope == "container":
+        return [asks + memory]
+    if is_guaranteed(pod):
+        return [f"{asks}others of its pod do not ({policy.integer_scope})"]
+    return [f"{asks}its pod is not Guaranteed{_why_not_guaranteed(pod, one)}"]
+
+
+def _why_not_guaranteed(pod: PodFacts, one: ContainerFacts) -> str:
+    """What in the pod is uneven, seen from one container; nothing where the containers do not decide."""
+    if pod.guaranteed is not None or has_pod_level(pod):
+        return ""
+    odd = [other.name for other in counted(pod) if other is not one and not is_even(other)]
+    reasons = [_memory_slip(one), f"see {', '.join(odd)}" if odd else ""]
+    return ": " + "; ".join(filter(None, reasons))
+
+
+def _memory_slip(one: ContainerFacts) -> str:
+    """What is wrong with a container's memory for a Guaranteed pod, "" when nothing is."""
+    if not one.memory_limit:
+        return "its memory has no limit"
+    return "" if memory_request(one) == one.memory_limit else "its memory request is not its limit"
 
 
 def _is_integer(pod: PodFacts, one: ContainerFacts, policy: Policy) -> bool:

@@ -172,6 +172,27 @@ def test_a_whole_limit_that_is_shared_all_the_same_is_explained() -> None:
     assert read(pod(container(cpu=500), container("log", None)))[0].notes == ()
 
 
+def test_a_whole_limit_that_is_shared_for_its_own_memory_is_explained() -> None:
+    shared = "id-main: asks for 4 whole CPUs but is shared, as "
+    unlimited, uneven = container(memory=None), container(memory_request=GIB // 2)
+    assert read(pod(unlimited))[0].notes == (shared + "its pod is not Guaranteed: its memory has no limit",)
+    assert read(pod(uneven))[0].notes == (shared + "its pod is not Guaranteed: its memory request is not its limit",)
+    both = pod(unlimited, container("log", None, None))
+    assert read(both)[0].notes == (shared + "its pod is not Guaranteed: its memory has no limit; see log",)
+    alone = Policy(integer_scope="container")
+    assert read(pod(unlimited), alone)[0].notes == (shared + "its memory has no limit",)
+    assert read(pod(container(cpu_request=1000, memory=None)))[0].notes == ()  # half a limit is meant to be shared
+
+
+def test_in_a_pod_with_its_own_numbers_memory_of_a_container_is_no_reason() -> None:
+    notes = read(pod(container(memory=None), cpu_limit=8000))[0].notes
+    assert notes == ("id-main: asks for 4 whole CPUs but is shared, as its pod is not Guaranteed",)
+
+
+def test_what_a_runtime_does_not_show_is_no_reason() -> None:
+    assert read(pod(container(memory=None), guaranteed=False, complete=False))[0].notes == ()
+
+
 # Pod-level resources
 
 
