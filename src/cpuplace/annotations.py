@@ -102,6 +102,11 @@ def managed(sheet: Sheet, container: str) -> bool:
     return _agreed(sheet.entries(container, "manage"), _truth, default=True)
 
 
+def has_pin(sheet: Sheet, container: str) -> bool:
+    """Whether a CPU list holds for this container, readable or not."""
+    return bool(_lists(sheet.entries(container, "cores")))
+
+
 def read_said(sheet: Sheet, container: str, *, ignore_bad_forbid: bool = False) -> Said:
     """What the annotations say about this container; raises BadInput (source: the key) for an unreadable value.
 
@@ -190,8 +195,11 @@ def _agreed(entries: Sequence[Entry], read: Callable[[Entry], _T], *, default: _
 def _cores(entries: Sequence[Entry]) -> tuple[CpuSet | None, list[str]]:
     """The pin, and the words of the cores wish: an alias holds a pin even beside a word."""
     words = [entry.value for entry in entries if entry.value in CHOICES["cores"] and entry.key not in ALIASES]
-    lists = [entry for entry in entries if entry.value not in CHOICES["cores"] or entry.key in ALIASES]
-    return _agreed(lists, _cpu_list, default=None), words
+    return _agreed(_lists(entries), _cpu_list, default=None), words
+
+
+def _lists(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.value not in CHOICES["cores"] or entry.key in ALIASES]
 
 
 def _forbid(entries: Sequence[Entry], ignore: bool) -> tuple[CpuSet, tuple[str, ...]]:

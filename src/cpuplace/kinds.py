@@ -7,9 +7,9 @@ container's CPU limit is whole, in the reading that `Policy.integer_scope` choos
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 
-from cpuplace.annotations import NOTHING_SAID, Said, Sheet, managed, read_said, sort_annotations, what_of
+from cpuplace.annotations import NOTHING_SAID, Said, Sheet, has_pin, managed, read_said, sort_annotations, what_of
 from cpuplace.errors import BadInput
 from cpuplace.facts import (
     PLACING_ORDER,
@@ -27,17 +27,18 @@ from cpuplace.idset import NO_CPUS
 from cpuplace.policy import Policy
 from cpuplace.refusal import BadAnnotation, Refusal
 from cpuplace.request import ContainerRequest, Kind
-from cpuplace.wishes import NO_WISHES
+from cpuplace.wishes import NO_WISHES, Wishes, parse_numa
 
 
 @frozen(slots=True, kw_only=True)
 class Reading:
-    """One container with everything the table asks about."""
+    """One container with everything the table asks about; `meant`: wishes it should hear of when they are not used."""
 
     container: ContainerFacts
     said: Said
     left_alone: bool
     integer: bool
+    meant: tuple[str, ...] = ()
 
 
 class KindRule(NamedTuple):
@@ -109,8 +110,20 @@ def _read_container(pod: PodFacts, sheet: Sheet, one: ContainerFacts, policy: Po
         return _refused(pod, one, bad, "R1" if what_of(bad.source) == "cores" else "section 2")
     if one.role == "ephemeral" and sheet.own.get(one.name):
         said = evolve(said, notes=(*said.notes, "its annotations are not used: an ephemeral container is shared"))
-    reading = Reading(container=one, said=said, left_alone=False, integer=_is_integer(pod, one, policy))
-    return _request(pod, reading, policy)
+    integer, meant = _is_integer(pod, one, policy), _meant(pod, sheet, one, said.wishes, policy)
+    return _request(pod, Reading(container=one, said=said, left_alone=False, integer=integer, meant=meant), policy)
+
+
+def _meant(pod: PodFacts, sheet: Sheet, one: ContainerFacts, wishes: Wishes, policy: Policy) -> tuple[str, ...]:
+    """The wishes said of this container alone, and those of its pod when no container of it can be who they are for."""
+    if wishes is NO_WISHES or one.role == "ephemeral":
+        return ()
+    said = [each.name.replace("_", "-") for each in fields(Wishes) if getattr(wishes, each.name)]
+    if not pod.complete or any(
+        _is_integer(pod, other, policy) and not has_pin(sheet, other.name) for other in pod.containers
+    ):
+        said = [what for what in said if what in sheet.own.get(one.name, {})]
+    return tuple(said)
 
 
 def _alone(one: ContainerFacts) -> Reading:
@@ -157,9 +170,23 @@ def _notes(pod: PodFacts, one: Reading, kind: Kind, policy: Policy) -> tuple[str
     notes = list(one.said.notes)
     if kind in (Kind.PINNED, Kind.PINNED_SHARED) and one.said.forbid:
         notes.append("its forbid list is not used: a pin is taken as it is")
+    unused = _unused(one, kind)
+    if unused:
+        why = "a shared container runs on the pool" if kind is Kind.SHARED else "a pin is taken as it is"
+        notes.append(f"its wishes are not used ({', '.join(unused)}): {why}")
     if kind is Kind.SHARED and one.container.role != "ephemeral":
         notes += _why_shared(pod, one.container, policy)
     return tuple(notes)
+
+
+def _unused(one: Reading, kind: Kind) -> list[str]:
+    """The wishes that come to nothing: of a pin never `move`, and a node list only where the pin lies elsewhere."""
+    if kind is Kind.SHARED:
+        return list(one.meant)
+    if kind not in (Kind.PINNED, Kind.PINNED_SHARED):
+        return []
+    listed = parse_numa(one.said.wishes.numa or "prefer").nodes is not None
+    return [what for what in one.meant if what != "move" and not (listed and what == "numa")]
 
 
 def _why_shared(pod: PodFacts, one: ContainerFacts, policy: Policy) -> list[str]:

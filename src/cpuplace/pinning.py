@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from cpuplace.binding import bound_nodes, memory_limit
 from cpuplace.granting import counted, starving
-from cpuplace.idset import CpuSet
+from cpuplace.idset import CpuSet, NodeSet
 from cpuplace.ordering import ANY_NUMBER, Manner
 from cpuplace.reassign import clear
 from cpuplace.reassign_scene import Scene, in_the_way
@@ -12,6 +12,7 @@ from cpuplace.refusal import BadPin, PinOverlap, PoolExhausted, Refusal
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.resolving import resolve
 from cpuplace.state import Assignment, HostState
+from cpuplace.wishes import parse_numa
 
 
 class Pinned(NamedTuple):
@@ -63,9 +64,14 @@ def pin_problem(state: HostState, request: ContainerRequest) -> Refusal | None:
 
 def pin_notes(state: HostState, request: ContainerRequest) -> tuple[str, ...]:
     """Remarks on a pin that was granted."""
-    if request.limit is None or request.limit == len(request.pin):
-        return ()
-    return (f"{request.container_id}: the pin has {counted(len(request.pin))}, the CPU limit is {request.limit}",)
+    notes = []
+    if request.limit is not None and request.limit != len(request.pin):
+        notes.append(f"the pin has {counted(len(request.pin))}, the CPU limit is {request.limit}")
+    wished = parse_numa(request.wishes.numa or "prefer").nodes
+    nodes = NodeSet(node for node, mask in state.ground.node_masks if mask & request.pin.mask)
+    if wished is not None and nodes - wished:
+        notes.append(f"the pin has CPUs of NUMA nodes {nodes}, its numa wish names {wished}: a pin is taken as it is")
+    return tuple(f"{request.container_id}: {note}" for note in notes)
 
 
 def _listed(state: HostState, request: ContainerRequest) -> Refusal | None:

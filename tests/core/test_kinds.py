@@ -83,7 +83,7 @@ def test_what_a_request_carries() -> None:
     assert "a pin is taken as it is" in pinned.notes[0]
     [shared] = read(pod(container(cpu=1500), annotations={"cpuplace.dev/numa": "0", "cpuplace.dev/forbid": "0"}))
     assert (shared.limit, shared.memory_bytes, shared.wishes) == (None, 0, NO_WISHES)
-    assert (shared.forbid, shared.notes) == (CpuSet([0]), ())
+    assert shared.forbid == CpuSet([0]) and ["numa" in note for note in shared.notes] == [True]
     [unmanaged] = read(pod(container(cpuset=CpuSet([7]))))
     assert (unmanaged.pin, unmanaged.count) == (CpuSet([7]), 0)
 
@@ -275,6 +275,35 @@ def test_every_wish_has_a_key() -> None:
         read(pod(container(), annotations={f"{k}.cpuplace.dev/main": v for k, v in said.items()}))[0].wishes == wishes
     )
     assert read(pod(container(), annotations={"cpuplace.dev/core_kind": "efficiency"}))[0].wishes.core_kind
+
+
+def test_wishes_of_a_shared_container_are_noted_as_unused() -> None:
+    wished = {"cpuplace.dev/numa": "require-one", "cpuplace.dev/core-kind": "efficiency"}
+    half = container("log", 1500)
+    assert read(pod(half, annotations=wished))[0].notes == (
+        "id-log: its wishes are not used (numa, core-kind): a shared container runs on the pool",
+    )
+    beside = {one.name: one for one in read(pod(container(), half, annotations=wished))}
+    assert beside["main"].wishes.numa == "require-one" and beside["log"].notes == ()  # they are meant for main
+    own = read(pod(container(), half, annotations={"numa.cpuplace.dev/log": "0"}))[1]
+    assert own.notes == ("id-log: its wishes are not used (numa): a shared container runs on the pool",)
+    policy = Policy(wishes=Wishes(numa="require-one"))
+    assert read(pod(half), policy)[0].notes == ()
+
+
+def test_of_pods_that_come_one_by_one_only_own_wishes_are_noted() -> None:
+    facts = pod(container("log", 1500), annotations={"cpuplace.dev/numa": "0"}, complete=False)
+    assert read(facts)[0].notes == ()
+    (note,) = read(evolve(facts, annotations={"numa.cpuplace.dev/log": "0"}))[0].notes
+    assert "not used (numa)" in note
+
+
+def test_wishes_of_a_pinned_container_are_noted_as_unused() -> None:
+    wished = {"cpuplace.dev/cores": "0-1", "cpuplace.dev/l3": "require-one", "cpuplace.dev/move": "never"}
+    assert read(pod(container(), annotations=wished | {"cpuplace.dev/numa": "spread"}))[0].notes == (
+        "id-main: its wishes are not used (numa, l3): a pin is taken as it is",
+    )
+    assert read(pod(container(), annotations={"cpuplace.dev/cores": "0-1", "cpuplace.dev/numa": "0-1"}))[0].notes == ()
 
 
 def test_manage() -> None:

@@ -88,6 +88,15 @@ def test_r1_the_size_of_a_pin_is_noted_or_has_to_match() -> None:
     assert held.rule == "R1" and held.baseline == held.cpus == cp.CpuSet([0, 1])
 
 
+@pytest.mark.parametrize(
+    ("numa", "noted"), [("1", True), ("0-1", False), ("0", False), ("spread", False), (None, False)]
+)
+def test_r1_a_pin_outside_the_nodes_wished_for_is_noted(numa: str | None, noted: bool) -> None:
+    request = evolve(pin("p", "0-1", limit=2), wishes=cp.Wishes(numa=numa))
+    note = f"p: the pin has CPUs of NUMA nodes 0, its numa wish names {numa}: a pin is taken as it is"
+    assert cp.place(empty(), request).unwrap().notes == ((note,) if noted else ())
+
+
 def test_r2_pins_overlap_only_when_shared_or_of_one_pod() -> None:
     state = put(empty(), pin("a", "0-1"), pin("b", "2-3", exclusive=False))
     assert put(state, pin("c", "0", pod="a"))["c"].cpus == cp.CpuSet([0])
