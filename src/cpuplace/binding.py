@@ -1,9 +1,10 @@
 """Binding: to which memory nodes a container is bound, and whether they hold what it asks for (R12)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from cpuplace.idset import NodeSet
-from cpuplace.memory import Demand, room
+from cpuplace.memory import Demand, room, sized
 from cpuplace.refusal import NotEnoughMemory
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import HostState
@@ -30,6 +31,32 @@ def bound_nodes(
     return (nodes, None) if state.policy.memory_policy == "strict" else (None, nodes)
 
 
+class _Budget(NamedTuple):
+    """One kind of memory that is asked for: huge pages of a size, or plain memory (`page` 0)."""
+
+    page: int
+    asked: int
+    capacity: Mapping[int, int]
+    demands: list[Demand]
+
+    def free(self, nodes: NodeSet) -> int:
+        """How many more bytes of it can be bound to these nodes."""
+        return room(self.capacity, self.demands, nodes)
+
+    def sentence(self, nodes: NodeSet) -> str:
+        """Why it does not fit on these nodes, or on none of them that may be had, in sizes that differ as written."""
+        left = self.free(nodes)
+        asked, free = sized(self.asked), sized(left)
+        if asked == free:
+            asked, free = f"{self.asked} bytes", str(left)
+        what = f"in huge pages of {sized(self.page)}" if self.page else "of memory"
+        if left >= self.asked:
+            nowhere = "but none that its wishes and the free CPUs allow"
+            return f"asks for {asked} {what}: NUMA nodes {nodes} have that together, {nowhere}"
+        slack = "" if self.page else ", 1 % slack included"
+        return f"asks for {asked} {what} on NUMA nodes {nodes}, where {free} can still be bound{slack}"
+
+
 class MemoryLimit:
     """What a request may bind beside what is bound already: plain memory, and huge pages of each size.
 
@@ -40,18 +67,18 @@ class MemoryLimit:
     def __init__(self, state: HostState, request: ContainerRequest, wishes: ResolvedWishes) -> None:
         self._ground, self._asked_nodes = state.ground, wishes.nodes
         bound = [(one.mems, one.request) for one in state.owners.values() if one.mems]
-        self._budgets: list[tuple[int, Mapping[int, int], list[Demand]]] = []
+        self._budgets: list[_Budget] = []
         if request.memory_bytes:
             demands = [(mems, one.memory_bytes) for mems, one in bound]
-            self._budgets.append((request.memory_bytes, _bytes(state), demands))
+            self._budgets.append(_Budget(0, request.memory_bytes, _bytes(state), demands))
         if any(node.huge_pages for node in state.topology.nodes):
             for size, amount in request.huge_pages.items():
                 demands = [(mems, one.huge_pages.get(size, 0)) for mems, one in bound]
-                self._budgets.append((amount, _pages(state, size), demands))
+                self._budgets.append(_Budget(size, amount, _pages(state, size), demands))
 
     def allows(self, nodes: NodeSet) -> bool:
         """True when all that is asked for fits on these memory nodes."""
-        return all(room(capacity, demands, nodes) >= asked for asked, capacity, demands in self._budgets)
+        return all(one.free(nodes) >= one.asked for one in self._budgets)
 
     def allows_grant(self, met: int) -> bool:
         """The same for a grant that meets these NUMA nodes (a mask of ids), as the search asks it."""
@@ -63,14 +90,13 @@ class MemoryLimit:
 
     def refusal(self, request: ContainerRequest, nodes: NodeSet) -> NotEnoughMemory:
         """Why it does not fit: the budget that is missed by most on these nodes."""
-        rows = [(asked, room(capacity, demands, nodes)) for asked, capacity, demands in self._budgets]
-        asked, free = max(rows, key=lambda row: row[0] - row[1])
+        budget = max(self._budgets, key=lambda one: one.asked - one.free(nodes))
         return NotEnoughMemory(
             container_id=request.container_id,
             rule="R12",
-            sentence=f"asks for {asked} bytes of memory on NUMA nodes {nodes}, where {free} can still be bound",
-            asked_bytes=asked,
-            free_bytes=free,
+            sentence=budget.sentence(nodes),
+            asked_bytes=budget.asked,
+            free_bytes=budget.free(nodes),
             nodes=nodes,
         )
 

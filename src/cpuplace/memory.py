@@ -13,6 +13,20 @@ from cpuplace.idset import NodeSet
 Demand = tuple[NodeSet, int]
 
 
+def sized(size: int) -> str:
+    """A number of bytes with three digits at most.
+
+    >>> sized(1536 << 20), sized(4 << 30), sized(3 << 40)
+    ('1.5 GiB', '4 GiB', '3 TiB')
+    """
+    value, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
+
+
 def room(capacity: Mapping[int, int], demands: Iterable[Demand], nodes: NodeSet) -> int:
     """How many more bytes can be bound to `nodes` beside `demands`, all of them within `capacity`.
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from cpuplace.idset import CpuSet, NodeSet
+from cpuplace.memory import sized
 from cpuplace.topology import CoreKind, Cpu, Device, NumaNode, Topology
 from cpuplace_cli.looks import Look, Marks, looks
 from cpuplace_cli.printable import printable
@@ -172,7 +173,7 @@ def summary(host: Topology) -> str:
         _count(len(host.l3_groups), "L3 group") if host.l3_groups else "",
         _count(len(host.nodes), "node"),
         _count(len(host.packages), "package") if host.packages else "",
-        memory(total) if total else "",
+        sized(total) if total else "",
     ]
     return f"{printable(host.name) or 'host'}: " + ", ".join(part for part in parts if part)
 
@@ -234,7 +235,7 @@ def memory_lines(drawing: Drawing) -> list[str]:
     """
     sizes: dict[str, list[int]] = {}
     for node in sorted(drawing.memory_nodes, key=lambda node: -(node.memory_bytes or 0)):
-        sizes.setdefault(memory(node.memory_bytes) if node.memory_bytes else "", []).append(node.id)
+        sizes.setdefault(sized(node.memory_bytes) if node.memory_bytes else "", []).append(node.id)
     lines = []
     for size, ids in sizes.items():
         nodes = f"{'node' if len(ids) == 1 else 'nodes'} {NodeSet(ids)}"
@@ -269,21 +270,7 @@ def tile_memory(tile: Tile) -> str:
     """The memory of a tile's node; empty when it is not known."""
     if tile.node.memory_bytes is None:
         return ""
-    return memory(tile.node.memory_bytes) if tile.node.memory_bytes else "no memory"
-
-
-def memory(size: int) -> str:
-    """A number of bytes with three digits at most.
-
-    >>> memory(1536 << 20), memory(4 << 30), memory(3 << 40)
-    ('1.5 GiB', '4 GiB', '3 TiB')
-    """
-    value, unit = float(size), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
+    return sized(tile.node.memory_bytes) if tile.node.memory_bytes else "no memory"
 
 
 def _count(number: int, noun: str) -> str:

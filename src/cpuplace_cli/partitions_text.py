@@ -5,11 +5,11 @@ from typing import Final
 
 from cpuplace.cpulist import format_list
 from cpuplace.idset import CpuSet
+from cpuplace.memory import sized
 from cpuplace.partitions_pinning import PartitionPinning
 from cpuplace.partitions_plan import PartitionChange, PartitionPlan
 from cpuplace.partitions_refusal import PartitionRefusal
 from cpuplace.topology import Topology
-from cpuplace_cli.drawing import memory
 from cpuplace_cli.looks import Look, Marks, printable
 from cpuplace_cli.picture import Picture
 from cpuplace_cli.table import Cell, cell, fold, fold_text, table
@@ -67,7 +67,7 @@ def _rows(one: PartitionPinning, look: Look | None) -> list[list[Cell]]:
         cell("+") if look is None else cell(look.glyph, look),
         cell(printable(str(one.partition_id)), "bold"),
         cell(str(one.numa_node)),
-        cell(memory(one.memory_bytes)),
+        cell(sized(one.memory_bytes)),
     ]
     for role, target in one.pins.items():
         queues = " ".join(map(str, target.queues))
@@ -95,7 +95,7 @@ def _sum(plan: PartitionPlan, width: int) -> Iterator[Line]:
     shared = len(plan.shared_cpus), len(plan.shared_queues)
     first = f"{len(plan)} partition{'' if len(plan) == 1 else 's'} placed"
     nodes = len({one.numa_node for one in plan})
-    rest = f"; {len(plan.cpus)} CPUs pinned on {nodes} node{'' if nodes == 1 else 's'}, {memory(plan.memory_bytes)}"
+    rest = f"; {len(plan.cpus)} CPUs pinned on {nodes} node{'' if nodes == 1 else 's'}, {sized(plan.memory_bytes)}"
     if any(shared):
         rest += f"; {shared[0]} CPUs and {shared[1]} queues shared"
     head, *more = fold_text(first + rest, width)

@@ -396,6 +396,34 @@ def test_r12_integer_containers_span_another_node_when_memory_needs_it() -> None
     assert refused(state, integer("i", 9, memory_bytes=1)).kind == "NotEnoughCpus"
 
 
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (5_000 << 20, "asks for 4.9 GiB of memory on NUMA nodes 0, where 4 GiB can still be bound, 1 % slack included"),
+        (
+            4_337_916_969,
+            "asks for 4337916969 bytes of memory on NUMA nodes 0, where 4337916968 can still be bound, 1 % ",
+        ),
+    ],
+)
+def test_r12_a_refusal_has_sizes_to_read_and_tells_of_the_slack(asked: int, words: str) -> None:
+    state = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4, memory_per_node=4 * GIB))
+    refusal = refused(state, pin("p", "0", memory_bytes=asked))
+    assert isinstance(refusal, cp.NotEnoughMemory) and refusal.sentence.startswith(words)
+    assert (refusal.asked_bytes, refusal.free_bytes) == (asked, 4_337_916_968)
+
+
+def test_r12_a_refusal_does_not_name_room_that_wishes_keep_out_of_reach() -> None:
+    one = integer("i", 2, memory_bytes=1500, wishes=cp.Wishes(numa="require-one"))
+    assert refused(empty(memory_scope="exclusive"), one).sentence == (
+        "asks for 1.5 KiB of memory: NUMA nodes 0-1 have that together, "
+        "but none that its wishes and the free CPUs allow"
+    )
+
+
 def test_r12_a_search_that_is_cut_does_not_claim_that_there_is_no_answer() -> None:
     random = Random(9)
     host = cp.Topology.from_rows(
@@ -419,7 +447,10 @@ def test_r12_huge_pages_are_a_budget_where_the_host_has_any() -> None:
     )
     state = cp.HostState.empty(host, cp.Policy(min_shared_cpus=0))
     assert str(put(state, pin("p", "0", huge_pages={2048: 8192}))["p"].mems) == "0"
-    assert refused(state, pin("p", "1", huge_pages={2048: 4096})).kind == "NotEnoughMemory"
+    refusal = refused(state, pin("p", "1", huge_pages={2048: 4096}, memory_bytes=1))
+    assert refusal.kind == "NotEnoughMemory" and refusal.sentence == (
+        "asks for 4 KiB in huge pages of 2 KiB on NUMA nodes 1, where 2 KiB can still be bound"
+    )
     assert put(empty(), pin("p", "0", huge_pages={2048: 4096}))["p"].cpus == cp.CpuSet([0])
 
 
