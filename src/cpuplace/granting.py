@@ -72,6 +72,8 @@ def grant(state: HostState, request: ContainerRequest, within: int = -1) -> Gran
     Cost: one choice (some 10 us); a refusal also looks for the largest count that would have fitted.
     """
     ask = ask_of(state, request, request.count, within)
+    if ask.wishes.unmeetable:
+        return _contradicted(request, ask)
     if state.remembered:
         again = _again(state, request, ask)
         if again is not None:
@@ -268,6 +270,20 @@ def refusal_of(state: HostState, request: ContainerRequest, ask: Ask, found: Sho
         asked=ask.wanted,
         free=CpuSet.from_mask(free),
         fits=fits,
+    )
+
+
+def _contradicted(request: ContainerRequest, ask: Ask) -> WishUnmet:
+    """Two hard wishes that exclude each other: nothing would fit, however little is asked for."""
+    why = ask.wishes.unmeetable
+    return WishUnmet(
+        container_id=request.container_id,
+        rule="section 5",
+        sentence=f"asks for {counted(ask.wanted)} with wishes that cannot hold together: {why}",
+        wish="wishes",
+        asked=ask.wanted,
+        fits=0,
+        missing=why,
     )
 
 

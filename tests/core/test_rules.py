@@ -183,6 +183,23 @@ def test_a_refusal_of_which_nothing_smaller_fits_says_so_of_the_smaller_only() -
     assert one.sentence == "asks for 1 CPU, but the pool has 1 and must keep 1"
 
 
+@pytest.mark.parametrize(
+    ("operator", "own", "why"),
+    [
+        ({"numa": "0"}, {"numa": "1"}, "the operator allows NUMA nodes 0 and the container asks for 1"),
+        ({"isolated": "avoid"}, {"isolated": "require"}, "for kernel-isolated CPUs the operator says avoid and"),
+        ({"core_kind": "performance!"}, {"core_kind": "efficiency!"}, "the operator requires performance! cores and"),
+    ],
+)
+def test_hard_wishes_that_exclude_each_other_are_refused(
+    operator: dict[str, str], own: dict[str, str], why: str
+) -> None:
+    state = empty(wishes=cp.Wishes(**operator))  # type: ignore[arg-type]
+    refusal = refused(state, integer("c", 2, wishes=cp.Wishes(**own)))  # type: ignore[arg-type]
+    assert isinstance(refusal, cp.WishUnmet) and (refusal.rule, refusal.fits) == ("section 5", 0)
+    assert refusal.sentence.startswith("asks for 2 CPUs with wishes that cannot hold together: " + why)
+
+
 def test_a_device_or_node_that_the_host_lacks_is_noted_when_it_is_only_preferred() -> None:
     host = evolve(TINY, devices=(cp.Device(name="eth0", kind="nic", node=1),))
     state = cp.HostState.empty(host, cp.Policy(wishes=cp.Wishes(devices=("eth7",))))
