@@ -209,19 +209,23 @@ def policy_table(members: list[Documented]) -> str:
 
 def rules_page() -> str:
     """Kinds of container, rules, and the tuple of the preference: the tables the code itself walks."""
-    return "# Rules\n" + "".join(map(section, ("Kinds of container", "Rules", "Preference")))
+    return "# Rules\n" + "".join(map(section, ("Kinds of container", "Rules", "Sections", "Preference")))
 
 
-def section(title: str, mark: str = "##") -> str:
-    """One of the tables that the code itself walks, with its heading."""
+def section(title: str, mark: str = "##", up: str = "../") -> str:
+    """One of the tables that the code itself walks, with its heading; `up` is the way from the page to docs."""
     kinds = importlib.import_module("cpuplace.kinds").KINDS
-    rules = importlib.import_module("cpuplace.rules").RULES
+    rules = importlib.import_module("cpuplace.rules")
     elements = importlib.import_module("cpuplace.preference").ELEMENTS
     intro, rows = {
         "Kinds of container": ("First match wins.", [(one.name, one.when, one.kind.value) for one in kinds]),
         "Rules": (
             "Refusals, explanations and tests name them by number.",
-            [(one.number, one.name, one.text) for one in rules],
+            [(one.number, one.name, one.text) for one in rules.RULES],
+        ),
+        "Sections": (
+            'Refusals name them where no rule has a number for it, docstrings where they say "of the rules".',
+            [(one.number, one.name, f"{one.text} {link(one.page, up)}") for one in rules.SECTIONS],
         ),
         "Preference": (
             "The least tuple wins, element by element; some elements count only under a wish.",
@@ -233,6 +237,11 @@ def section(title: str, mark: str = "##") -> str:
     return "\n".join(lines) + "\n"
 
 
+def link(page: str, up: str) -> str:
+    """Where a page in docs tells more."""
+    return f"[{page.partition('#')[0]}]({up}{page})"
+
+
 def decides() -> str:
     """The page that tells how it decides, with the tables between its marks as the code has them now."""
     before, begin, rest = DECIDES.read_text(encoding="utf-8").partition(BEGIN)
@@ -240,7 +249,10 @@ def decides() -> str:
     assert begin and end, f"{DECIDES.name} lacks its marks"
     policy = load("cpuplace")["policy.Policy"]
     assert isinstance(policy, griffe.Class)
-    tables = [section("Rules", "###"), section("Preference", "###"), "\n### Policy\n\n", _POLICY]
+    tables = [section(title, "###", "") for title in ("Rules", "Sections", "Preference")] + [
+        "\n### Policy\n\n",
+        _POLICY,
+    ]
     return f"{before}{BEGIN}\n{''.join(tables)}{policy_table(list(members_of(policy)))}\n\n{END}{after}"
 
 

@@ -33,6 +33,7 @@ ELSEWHERE = (
     "/home" + "/",
     "/root" + "/",
     "SPEC" + ".md",
+    "SPEC" + " section",
     "DESIGN" + ".md",
     "ALGORITHM" + ".md",
 )

@@ -1,4 +1,4 @@
-"""Annotations: what a pod's owner says about one container in `cpuplace.dev` keys (SPEC section 2).
+"""Annotations: what a pod's owner says about one container in `cpuplace.dev` keys (section 2 of the rules).
 
 A pod's own key is `cpuplace.dev/<what>`, a container's `<what>.cpuplace.dev/<container>`, which wins. `cores` takes
 a CPU list (a pin) or one of the words of the cores wish, told apart by whether the value is such a word. A key's

@@ -1,4 +1,4 @@
-"""Which CPUs: the best grant for a request, or what is missing (SPEC section 5)."""
+"""Which CPUs: the best grant for a request, or what is missing (section 5 of the rules)."""
 
 from typing import Any, Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Explanation: why a container got its CPUs, as values that print themselves (SPEC section 8)."""
+"""Explanation: why a container got its CPUs, as values that print themselves (section 8 of the rules)."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Fill: the best grant within given nodes, by adding up packed costs (SPEC section 5, elements that add up).
+"""Fill: the best grant within given nodes, by adding up packed costs (section 5 of the rules, elements that add up).
 
 Once the nodes are fixed, what is left of the tuple adds up over cores, L3 groups and nodes: CPUs of the wrong sort,
 L3 groups, broken cores, cores, left-overs. `ids` adds up too: comparing ascending id tuples of one length is comparing

@@ -1,4 +1,4 @@
-"""HostMap: one topology compiled to int masks, for the search that chooses CPUs (SPEC section 5).
+"""HostMap: one topology compiled to int masks, for the search that chooses CPUs (section 5 of the rules).
 
 The search asks the same few questions of a host thousands of times, so they are answered once. Only *counted* CPUs
 appear: online ones, each in the lowest NUMA node that lists it (so nodes with equal CPU sets count once). Inside the

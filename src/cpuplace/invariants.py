@@ -1,4 +1,4 @@
-"""What is always true of a state (SPEC section 7): one function for laws, stateful tests and adapters.
+"""What is always true of a state (section 7 of the rules): one function for laws, stateful tests and adapters.
 
 Everything is worked out from the assignments alone, with none of the sums a state carries, so that it also
 catches a wrong sum.

@@ -1,4 +1,4 @@
-"""Kinds: from what Kubernetes or a runtime says about a pod to one request a container (SPEC section 2).
+"""Kinds: from what Kubernetes or a runtime says about a pod to one request a container (section 2 of the rules).
 
 `KINDS` is the table K0-K4; the first line that holds decides. *Integer semantics*: the pod is Guaranteed and this
 container's CPU limit is whole, in the reading that `Policy.integer_scope` chooses.

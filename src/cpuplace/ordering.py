@@ -1,4 +1,4 @@
-"""Ordering: the steps from one state to another, so that every prefix is safe (SPEC section 4).
+"""Ordering: the steps from one state to another, so that every prefix is safe (section 4 of the rules).
 
 Release, narrow shared containers, change places (`transit`), grant, widen; who is not managed (K0) has no step. Safe
 means: no CPU belongs to two owners, no shared container runs on an exclusive CPU that has been granted, nobody has an

@@ -226,4 +226,4 @@ _PLACERS: dict[Kind, Callable[[HostState, ContainerRequest, int, Manner], Placed
     Kind.INTEGER: _place_integer,
     Kind.SHARED: _place_shared,
 }
-"""What each kind of SPEC section 2 does when it is placed."""
+"""What each kind of section 2 of the rules does when it is placed."""

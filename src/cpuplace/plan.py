@@ -1,4 +1,4 @@
-"""Plan: the next state of a host, and the ordered steps that lead there (SPEC section 4).
+"""Plan: the next state of a host, and the ordered steps that lead there (section 4 of the rules).
 
 A plan is made of two states, the one it was made for and the one it leads to; the steps are their
 difference, worked out when somebody looks. Applying is therefore cheap and never half done.

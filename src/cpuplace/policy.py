@@ -1,4 +1,4 @@
-"""Policy: the operator's choices, one field each (SPEC section 9); docs, schema and `policy show` come from here."""
+"""Policy: the operator's choices, one field each (section 9); docs, schema and `policy show` come from here."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal

@@ -1,4 +1,4 @@
-"""The preference of SPEC section 5 as one table: what is compared, in which order, and when an element applies.
+"""The preference of section 5 of the rules as one table: what is compared, in which order, and when an element applies.
 
 A grant is better when its tuple is smaller. `measure` gives the tuple of any grant, straight from the definitions;
 the search, `explain` and the docs all use this table, so that they cannot say different things.

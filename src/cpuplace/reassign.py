@@ -1,4 +1,4 @@
-"""Reassigning: integer containers make way for pinned CPUs, as few and as little as possible (R3, SPEC section 4)."""
+"""Reassigning: integer containers make way for pinned CPUs, as few and as little as possible (R3, section 4)."""
 
 from itertools import combinations
 from operator import itemgetter

@@ -1,4 +1,4 @@
-"""Seats: where one integer container could go that has to move, the best first (SPEC section 4)."""
+"""Seats: where one integer container could go that has to move, the best first (section 4 of the rules)."""
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Refusal: every "no" of a decision as a frozen value with its rule, its numbers and a sentence (SPEC section 8)."""
+"""Refusal: every "no" of a decision as a frozen value with its rule, its numbers and a sentence (section 8)."""
 
 from typing import Any, NoReturn
 
@@ -18,7 +18,7 @@ class Refused(CpuplaceError):  # noqa: N818
 
 @frozen(slots=True, kw_only=True)
 class Refusal:
-    """A "no" that a person can act on; `kind` is the class name, `rule` the rule of SPEC section 3."""
+    """A "no" that a person can act on; `kind` is the class name, `rule` the rule of section 3 of the rules."""
 
     container_id: str
     rule: str

@@ -1,4 +1,4 @@
-"""ContainerRequest: what one container asks for, already read and classified (SPEC section 2).
+"""ContainerRequest: what one container asks for, already read and classified (section 2 of the rules).
 
 `kinds.py` makes these from what Kubernetes or a runtime says; authors of tools build them directly.
 """
@@ -14,7 +14,7 @@ from cpuplace.wishes import NO_WISHES, Wishes
 
 
 class Kind(StrEnum):
-    """The kinds K0-K4 of SPEC section 2."""
+    """The kinds K0-K4 of section 2 of the rules."""
 
     UNMANAGED = "unmanaged"
     PINNED = "pinned"

@@ -1,4 +1,4 @@
-"""resolve: what holds for one container after the operator's and its own wishes are joined (SPEC section 5).
+"""resolve: what holds for one container after the operator's and its own wishes are joined (section 5 of the rules).
 
 A pod may narrow the operator's choice, never widen it; of two soft ones the container's wins. Field by field:
 

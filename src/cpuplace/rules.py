@@ -1,4 +1,7 @@
-"""The rules R1-R15 as a table: what refusals and explanations name, and what the docs print."""
+"""The rules R1-R15 and the sections they belong to, as tables: what refusals and explanations name, and the docs print.
+
+"Section 5 of the rules", in docstrings and refusals, is the line `section 5` of `SECTIONS`.
+"""
 
 from typing import Final, NamedTuple
 
@@ -9,6 +12,15 @@ class Rule(NamedTuple):
     number: str
     name: str
     text: str
+
+
+class Section(NamedTuple):
+    """One group of rules that have no number of their own: what it decides, and the page in docs that tells it."""
+
+    number: str
+    name: str
+    text: str
+    page: str
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -102,3 +114,54 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
 )
 """What the planner follows today, in the order of their numbers."""
+
+SECTIONS: Final[tuple[Section, ...]] = (
+    Section(
+        "section 1",
+        "words",
+        "What usable, reserved, exclusive, withheld and free CPUs are, and what the pool is.",
+        "how-it-decides.md#where-the-cpus-of-a-host-are",
+    ),
+    Section(
+        "section 2",
+        "kinds and annotations",
+        "Which kind a container is, from its numbers and annotations. An annotation of ours that cannot be read, or "
+        "names what the pod lacks, is refused (`BadAnnotation`).",
+        "manifests.md",
+    ),
+    Section("section 3", "rules", "The rules R1 to R15.", "how-it-decides.md#rules"),
+    Section(
+        "section 4",
+        "conflict and order",
+        "Who makes way for a pin, and where to (`Impossible` only when proved, else `SearchBudgetSpent`); in which "
+        "order the steps of a plan are carried out, so that every prefix is safe.",
+        "how-it-decides.md#making-way-for-a-pin",
+    ),
+    Section(
+        "section 5",
+        "choosing",
+        "Which CPUs an integer container gets: the least tuple wins. A soft wish changes the tuple, a hard one bounds "
+        "the CPUs looked at; one that cannot be had is refused (`WishUnmet`).",
+        "how-it-decides.md#which-n-cpus",
+    ),
+    Section(
+        "section 6",
+        "partitions",
+        "Where the partitions of an engine run, with one CPU a role and queues of devices: the rules P1 to P6.",
+        "partitions.md#rules",
+    ),
+    Section(
+        "section 7",
+        "promises",
+        "What is true of every state, whatever was decided: the promises I1 to I9, which `violations` checks.",
+        "reference/cpuplace.invariants.md",
+    ),
+    Section(
+        "section 8",
+        "answers",
+        "A decision gives a plan or a refusal, both values: a refusal has its rule, its numbers and a sentence.",
+        "how-it-decides.md#when-the-answer-is-no",
+    ),
+    Section("section 9", "policy", "The operator's choices, one field each.", "how-it-decides.md#policy"),
+)
+"""What a refusal cites where no rule has a number for it, and docstrings for all that belongs together."""

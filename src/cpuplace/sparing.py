@@ -1,4 +1,4 @@
-"""Sparing: the straight way when the best grant would take CPUs remembered for others (SPEC R8, `others_remembered`).
+"""Sparing: the straight way when the best grant would take CPUs remembered for others (R8, `others_remembered`).
 
 Whether remembered CPUs are taken counts after the nodes and L3 groups, before cores: so among the L3 groups with room
 one with enough other CPUs is preferred, even where cores are broken for it; and when there is none, the best grant

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 LOCAL_DISTANCE, SAME_PACKAGE_DISTANCE, FAR_DISTANCE = 10, 20, 40
-"""What `distance` answers where the host says nothing (SPEC section 5): own node, same package, else."""
+"""What `distance` answers where the host says nothing (section 5 of the rules): own node, same package, else."""
 
 G = TypeVar("G", bound=CpuGroup)
 

@@ -1,4 +1,4 @@
-"""Transit: containers with CPUs of their own change places, one after another, each prefix safe (SPEC section 4).
+"""Transit: containers with CPUs of their own change places, one after another, each prefix safe (section 4).
 
     every mover and hop waiting --(what it wins is held by nobody else)--> arrived
         | none can: a cycle

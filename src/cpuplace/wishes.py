@@ -1,4 +1,4 @@
-"""Wishes: what a container, or the operator for all of them, prefers or insists on (SPEC section 5).
+"""Wishes: what a container, or the operator for all of them, prefers or insists on (section 5 of the rules).
 
 `Wishes` is what somebody wrote: every field None when nothing was said. `ResolvedWishes` is what holds for one
 container after the operator's and its own wishes are joined: a pod may narrow the operator's choice, never widen

@@ -1,12 +1,14 @@
 """The rules one by one on the tiny host: siblings (0,4) (1,5) | (2,6) (3,7), node 0 = 0-1,4-5, node 1 = 2-3,6-7."""
 
+import re
+from pathlib import Path
 from random import Random
 
 import pytest
 from attrs import evolve
 
 import cpuplace as cp
-from cpuplace.rules import RULES
+from cpuplace.rules import RULES, SECTIONS
 
 TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2, memory_per_node=1000)
 
@@ -584,6 +586,14 @@ def test_the_rules_table_names_every_rule_that_is_used() -> None:
     numbers = [rule.number for rule in RULES]
     assert {"R1", "R2", "R3", "R4", "R5", "R6", "R8", "R12", "R15"} <= set(numbers)
     assert numbers == sorted(numbers, key=lambda number: int(number[1:]))
+
+
+def test_the_sections_that_refusals_and_docstrings_cite_are_told() -> None:
+    core = Path(cp.__file__).parent
+    cited = {
+        found.lower() for file in core.rglob("*.py") for found in re.findall(r"(?i)\bsection \d", file.read_text())
+    }
+    assert {"section 2", "section 4", "section 5"} <= cited <= {section.number for section in SECTIONS}
 
 
 def test_isolated_cores_take_smaller_ones_when_the_pool_must_keep_its_floor() -> None:

@@ -1,4 +1,4 @@
-"""The preference by exhaustive search: plain sets, written from SPEC section 5, nothing shared with the real search."""
+"""The preference by exhaustive search: plain sets, written from section 5, nothing shared with the real search."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -170,7 +170,7 @@ class Oracle:
         return self.q.nodes_ok is None or self.q.nodes_ok(frozenset(nodes))
 
     def tuple_of(self, grant: set[int]) -> tuple[Any, ...]:
-        """The whole tuple, in the order of the table of SPEC section 5, soft wishes in front."""
+        """The whole tuple, in the order of the table of section 5 of the rules, soft wishes in front."""
         wishes = self.q.wishes
         nodes = {self.node[cpu] for cpu in grant}
         rest = self.free - grant

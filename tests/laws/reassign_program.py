@@ -1,4 +1,4 @@
-"""Clearing a pin as a mixed-integer program, written from SPEC sections 4 and 5.
+"""Clearing a pin as a mixed-integer program, written from sections 4 and 5 of the rules.
 
 Who goes where is `x[mover][cpu]`; what the goals count (nodes, cores, ...) are further variables that x pushes up. For
 regular hosts without kernel-isolated CPUs and kinds of core, on which nothing else is pinned, for the wishes in
