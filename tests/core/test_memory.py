@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpuplace.idset import NodeSet
-from cpuplace.memory import Demand, room
+from cpuplace.memory import Demand, room, sized
 
 NODES = (0, 1, 5, 8)
 node_sets = st.sets(st.sampled_from(NODES), min_size=1).map(NodeSet)
@@ -51,3 +51,7 @@ def test_demands_that_do_not_fit_leave_no_room() -> None:
 
 def test_a_node_without_capacity_holds_nothing() -> None:
     assert room({0: 4}, [], NodeSet([7])) == 0
+
+
+def test_sizes_beyond_the_last_unit_stay_in_it() -> None:
+    assert (sized(0), sized(1 << 61)) == ("0 B", "2048 PiB")
