@@ -336,4 +336,4 @@ def _fitting(ask: Ask, fits: int) -> str:
     """What smaller number would do, as the end of a sentence: a larger one may too (whole cores), but none is tried."""
     if fits:
         return f"; {counted(fits)} would fit"
-    return "; no smaller number would fit" if ask.wanted > 1 else ""
+    return "; nothing less would fit" if ask.wanted > 1 else ""

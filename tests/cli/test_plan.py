@@ -204,8 +204,13 @@ def test_notes_of_replicas_are_said_once(run: Run, manifest: Path) -> None:
     text = deployment("web", 3, "2", "1")
     manifest.write_text(text.replace("limits: {cpu: 1, memory: 1Mi}", "limits: {cpu: 1}"))
     out = run("plan", str(manifest), "--host", "vm-2cpu", "--width", "120").out
-    assert out.count("·") == 1
-    assert "\n· web-0..2, container c0: asks for 2 whole CPUs but is shared, as its pod is not Guaranteed" in out
+    assert out.count("·") == 2
+    assert (
+        "\n· web-0..2, container c0: asks for 2 whole CPUs but is shared, as its pod is not Guaranteed: see c1" in out
+    )
+    assert (
+        "\n· web-0..2, container c1: asks for 1 whole CPU but is shared, as its pod is not Guaranteed: its mem" in out
+    )
 
 
 def test_init_containers_are_shown_with_what_they_had(run: Run) -> None:

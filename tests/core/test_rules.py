@@ -181,7 +181,7 @@ def test_whole_cores_come_in_multiples_and_the_refusal_says_so(count: int, words
 def test_a_refusal_of_which_nothing_smaller_fits_says_so_of_the_smaller_only() -> None:
     state = put(empty(), integer("a", 7))
     two, one = refused(state, integer("c", 2)), refused(state, integer("c", 1))
-    assert two.sentence == "asks for 2 CPUs, 1 free ones may be used; no smaller number would fit"
+    assert two.sentence == "asks for 2 CPUs, 1 free ones may be used; nothing less would fit"
     assert one.sentence == "asks for 1 CPU, but the pool has 1 and must keep 1"
 
 
