@@ -110,7 +110,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "R15",
         "repeats",
-        "Placing an id that is there is the empty plan when the request is equal, else refused.",
+        "Placing an id that is there is the empty plan when the request is equal, else refused. Resizing an id that "
+        "is not there is refused.",
     ),
 )
 """What the planner follows today, in the order of their numbers."""

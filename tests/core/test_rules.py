@@ -524,6 +524,13 @@ def test_r15_repeats() -> None:
     assert (refusal.kind, refusal.rule) == ("AlreadyPlaced", "R15")
 
 
+def test_r15_says_both_things_that_are_refused_by_it() -> None:
+    unknown = cp.resize(empty(), integer("a", 2))
+    assert isinstance(unknown, cp.Refusal) and unknown.rule == "R15"
+    [text] = [rule.text for rule in RULES if rule.number == "R15"]
+    assert "Placing an id that is there" in text and "Resizing an id that is not there" in text
+
+
 def test_unmanaged_containers_are_recorded_and_never_touched() -> None:
     state = put(empty(), integer("a", 2))
     plan = cp.place(state, cp.ContainerRequest.unmanaged("u", cpus=cp.CpuSet.parse("0,7"))).unwrap()
