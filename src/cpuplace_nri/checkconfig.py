@@ -5,7 +5,7 @@ never give out exclusively (reserved CPUs, the floor of the pool) must not be sc
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -14,6 +14,8 @@ from cpuplace_nri.config import Config
 from cpuplace_nri.kubeletconfig import KubeletConfig
 
 Level = Literal["wrong", "warning", "note"]
+_NO_NAMES: Final = 'reservedSystemCPUs: ""'
+"""Named CPUs replace the amounts, so these count only without them."""
 
 
 @frozen(slots=True)
@@ -70,7 +72,7 @@ def check(config: Config, host: Topology, kubelet: KubeletConfig | None) -> Chec
         exclusive=exclusive,
         kept=kept,
         withheld=None if kubelet is None else kubelet.withheld,
-        lines=tuple(_lines(idle, kept)),
+        lines=tuple(_lines(idle, kept, kubelet)),
     )
 
 
@@ -104,11 +106,7 @@ def _findings(config: Config, idle: HostState, kept: int, kubelet: KubeletConfig
 
 def _reservation(idle: HostState, kept: int, kubelet: KubeletConfig) -> Iterator[Finding]:
     if kubelet.withheld < kept * 1000:
-        yield Finding(
-            "wrong",
-            f"the kubelet keeps {_cpus(kubelet.withheld)} from the scheduler, but {kept} can never be given out "
-            f"exclusively: the last integer pods that are sent here will be refused; use the kubelet lines below",
-        )
+        yield _too_little(idle, kept, kubelet)
     absent = kubelet.reserved_cpus - idle.topology.online
     if absent:
         yield Finding("wrong", f"reservedSystemCPUs names CPUs that are not online: {absent}")
@@ -119,6 +117,16 @@ def _reservation(idle: HostState, kept: int, kubelet: KubeletConfig) -> Iterator
             f"reservedSystemCPUs {given} are not reserved by the policy: containers may be given them exclusively; "
             f"add `reserved: {kubelet.reserved_cpus | idle.reserved}` to the policy",
         )
+
+
+def _too_little(idle: HostState, kept: int, kubelet: KubeletConfig) -> Finding:
+    named = _NO_NAMES in _lines(idle, kept, kubelet)
+    return Finding(
+        "wrong",
+        f"the kubelet keeps {_cpus(kubelet.withheld)} from the scheduler, but {kept} can never be given out "
+        "exclusively: the last integer pods that are sent here will be refused; use the kubelet lines below"
+        + (" (reservedSystemCPUs must be empty: it replaces the amounts)" if named else ""),
+    )
 
 
 def _other_managers(config: Config, kubelet: KubeletConfig) -> Iterator[Finding]:
@@ -140,11 +148,13 @@ def _cpus(millis: int) -> str:
     return f"{millis / 1000:g} CPUs"
 
 
-def _lines(idle: HostState, kept: int) -> Iterator[str]:
+def _lines(idle: HostState, kept: int, kubelet: KubeletConfig | None) -> Iterator[str]:
     """Reserved CPUs by name where they suffice; else an amount, since which CPUs the floor is made of changes."""
     yield "cpuManagerPolicy: none"
     if idle.reserved and len(idle.reserved) >= kept:
         yield f'reservedSystemCPUs: "{idle.reserved}"'
     else:
+        if kubelet is not None and kubelet.reserved_cpus:
+            yield _NO_NAMES
         yield "systemReserved:"
         yield f'  cpu: "{kept}"'

@@ -1,6 +1,7 @@
 """check-config: what the plugin can never give out must not be schedulable."""
 
 import pytest
+import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from cpuplace_nri.checkconfig import Checked, check, most_exclusive
 from cpuplace_nri.config import Config
 from cpuplace_nri.kubeletconfig import KubeletConfig, parse_kubelet
 from laws.strategies import hosts
-from laws.worlds import policies
+from laws.worlds import few_cpus, policies
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=4, threads_per_core=2)
 
@@ -68,6 +69,23 @@ def test_the_lines_it_prints_make_it_good(idle: cp.HostState) -> None:
     wrong = [one.text for one in found.findings if one.level == "wrong"]
     assert all("the pool has" in text for text in wrong)
     assert not any("reservedSystemCPUs" in one.text for one in found.findings)
+
+
+@given(idle_hosts(), few_cpus, st.integers(0, 40))
+def test_the_lines_it_prints_make_any_kubelet_good(idle: cp.HostState, named: cp.CpuSet, system: int) -> None:
+    config = Config(policy=idle.policy)
+    plain = {"kind": "KubeletConfiguration", "reservedSystemCPUs": str(named), "systemReserved": {"cpu": system}}
+    lines = check(config, idle.topology, parse_kubelet(yaml.safe_dump(plain))).lines
+    kubelet = parse_kubelet(yaml.safe_dump(plain | yaml.safe_load("\n".join(lines))))
+    wrong = [one.text for one in check(config, idle.topology, kubelet).findings if one.level == "wrong"]
+    assert all("the pool has" in text for text in wrong)
+
+
+def test_named_cpus_that_are_too_few_must_go_since_they_replace_the_amount() -> None:
+    found = checked(KubeletConfig(reserved_cpus=cp.CpuSet([0]), system=9000), min_shared_cpus=4)
+    assert found.lines == ("cpuManagerPolicy: none", 'reservedSystemCPUs: ""', "systemReserved:", '  cpu: "4"')
+    [wrong] = [one.text for one in found.findings if one.level == "wrong"]
+    assert wrong.endswith("use the kubelet lines below (reservedSystemCPUs must be empty: it replaces the amounts)")
 
 
 @pytest.mark.parametrize(
