@@ -78,7 +78,8 @@ def check_config(
 ) -> int:
     """Check a configuration: is it right, does it fit the host, does the kubelet keep back what it must?
 
-    Prints the kubelet's lines to use. Exit code 1 when pods would be sent here that must then be refused.
+    Prints the kubelet's lines to use. Exit code 1 when pods would be sent here that must then be
+    refused, or the kubelet keeps more than there is.
     """
     from cpuplace_cli.nri_check import check_lines, checked
 

@@ -107,6 +107,8 @@ def _findings(config: Config, idle: HostState, kept: int, kubelet: KubeletConfig
 def _reservation(idle: HostState, kept: int, kubelet: KubeletConfig) -> Iterator[Finding]:
     if kubelet.withheld < kept * 1000:
         yield _too_little(idle, kept, kubelet)
+    elif kubelet.withheld > kept * 1000 and kubelet.withheld >= len(idle.topology.online) * 1000:
+        yield _too_much(len(idle.topology.online), kept, kubelet)
     absent = kubelet.reserved_cpus - idle.topology.online
     if absent:
         yield Finding("wrong", f"reservedSystemCPUs names CPUs that are not online: {absent}")
@@ -126,6 +128,16 @@ def _too_little(idle: HostState, kept: int, kubelet: KubeletConfig) -> Finding:
         f"the kubelet keeps {_cpus(kubelet.withheld)} from the scheduler, but {kept} can never be given out "
         "exclusively: the last integer pods that are sent here will be refused; use the kubelet lines below"
         + (" (reservedSystemCPUs must be empty: it replaces the amounts)" if named else ""),
+    )
+
+
+def _too_much(online: int, kept: int, kubelet: KubeletConfig) -> Finding:
+    """A kubelet that is to keep more than there is ends at once; one that keeps all of it has nothing to offer."""
+    then = "it does not start" if kubelet.withheld > online * 1000 else "no pod that asks for CPUs is sent here"
+    return Finding(
+        "wrong",
+        f"the kubelet keeps {_cpus(kubelet.withheld)} from the scheduler, and the host has {online}: {then}; lower its "
+        f"reservation to {_cpus(kept * 1000)}",
     )
 
 

@@ -103,6 +103,20 @@ def test_named_cpus_that_are_too_few_must_go_since_they_replace_the_amount() -> 
         ),
         (KubeletConfig(reserved_cpus=cp.CpuSet([99])), {}, "wrong", "names CPUs that are not online: 99"),
         (
+            KubeletConfig(system=12000, kube=4001),
+            {},
+            "wrong",
+            "the kubelet keeps 16.001 CPUs from the scheduler, and the host has 16: it does not start; lower its "
+            "reservation to 1 CPUs",
+        ),
+        (
+            KubeletConfig(reserved_cpus=HOST.online),
+            {"min_shared_cpus": 8},
+            "wrong",
+            "the kubelet keeps 16 CPUs from the scheduler, and the host has 16: no pod that asks for CPUs is sent "
+            "here; lower its reservation to 8 CPUs",
+        ),
+        (
             KubeletConfig(),
             {"min_shared_cpus": 40},
             "wrong",
@@ -114,6 +128,12 @@ def test_named_cpus_that_are_too_few_must_go_since_they_replace_the_amount() -> 
 def test_findings(kubelet: KubeletConfig | None, policy: dict[str, object], level: str, said: str) -> None:
     found = checked(kubelet, **policy)
     assert any(one.level == level and said in one.text for one in found.findings)
+
+
+def test_a_policy_that_gives_out_nothing_may_keep_everything() -> None:
+    assert checked(KubeletConfig(system=16000), min_shared_cpus=16).good
+    assert not checked(KubeletConfig(system=16001), min_shared_cpus=16).good
+    assert checked(KubeletConfig(system=15999)).good
 
 
 def test_memory_is_left_to_the_kubelet_when_the_policy_says_none() -> None:
