@@ -8,21 +8,21 @@ from cpuplace_cli.hosts import load_host
 from cpuplace_cli.table import fold_text
 from cpuplace_cli.textmap import Line, Span
 from cpuplace_cli.titled import CROSS, DOT, titled
+from cpuplace_nri import configfile
 from cpuplace_nri.checkconfig import Checked, check
 from cpuplace_nri.config import Config
-from cpuplace_nri.configfile import DEFAULT_PATH, located, read_config
 from cpuplace_nri.kubeletconfig import DEFAULT_PATH as KUBELET
 from cpuplace_nri.kubeletconfig import KubeletConfig, read_kubelet
 
 
 def checked(file: Path | None, kubelet: Path | None, host: str) -> tuple[Config, Checked]:
     """The configuration and what was found; raises BadInput with file and line."""
-    config = read_config(file)
+    config = configfile.read_config(file)
     topology = load_host(host)
     try:
         return config, check(config, topology, _kubelet(kubelet, live=host == "live"))
     except BadInput as bad:
-        raise (located(file, bad) if bad.source == "policy" else bad) from None
+        raise (configfile.located(file, bad) if bad.source == "policy" else bad) from None
 
 
 def _kubelet(path: Path | None, *, live: bool) -> KubeletConfig | None:
@@ -39,7 +39,8 @@ def check_lines(done: Checked, file: Path | None, width: int) -> Iterator[Line]:
     yield (Span("the kubelet's lines to use", "bold"),)
     yield from ((Span(f"  {line}"),) for line in done.lines)
     yield ()
-    head = f"{file or DEFAULT_PATH}: {'good' if done.good else 'not good'}"
+    said = configfile.file_of(file) or f"no {configfile.DEFAULT_PATH}, so the defaults"
+    head = f"{said}: {'good' if done.good else 'not good'}"
     text = f"; of {done.online} CPUs at most {done.exclusive} are exclusive, {done.kept} must not be schedulable"
     if done.withheld is not None:
         text += f", {done.withheld / 1000:g} are not"

@@ -10,12 +10,19 @@ DEFAULT_PATH: Final = "/etc/cpuplace/nri.yaml"
 """Read when no other file is named, if it is there."""
 
 
+def file_of(path: str | Path | None) -> str | Path | None:
+    """The file that counts: this one, else the one at DEFAULT_PATH; None when none is named and none is there."""
+    if path is None and Path(DEFAULT_PATH).exists():
+        return DEFAULT_PATH
+    return path
+
+
 def read_config(path: str | Path | None = None) -> Config:
     """The configuration in this file; without a path the one at DEFAULT_PATH, or the defaults when none is there.
 
     Raises BadInput with file and line.
     """
-    file = _file(path)
+    file = file_of(path)
     if file is None:
         return Config()
     from cpuplace_linux.valuefile import read_values
@@ -26,15 +33,9 @@ def read_config(path: str | Path | None = None) -> Config:
 
 def located(path: str | Path | None, bad: BadInput) -> BadInput:
     """An error about a field of the policy, with the line of the file that says it."""
-    file = _file(path)
+    file = file_of(path)
     if file is None:
         return bad
     from cpuplace_linux.valuefile import read_values
 
     return read_values(file).located(bad, below="policy")
-
-
-def _file(path: str | Path | None) -> str | Path | None:
-    if path is None and Path(DEFAULT_PATH).exists():
-        return DEFAULT_PATH
-    return path

@@ -205,5 +205,16 @@ def test_check_config_names_file_and_line(run: Run, tmp_path: Path) -> None:
     assert "did you mean policy" in run("nri", "check-config", str(tmp_path / "nri.yaml"), "--host", SMALL).err
 
 
+def test_check_config_says_whether_there_is_a_file_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "nri.yaml"
+    monkeypatch.setattr("cpuplace_nri.configfile.DEFAULT_PATH", str(file))
+    words = ("nri", "check-config", "--host", SMALL, "--width", "200")
+    assert f"\nno {file}, so the defaults: good; of 16 CPUs at most 15" in run(*words).out
+    file.write_text("policy: {min_shared_cpus: 2}")
+    assert f"\n{file}: good; of 16 CPUs at most 14" in run(*words).out
+
+
 def test_the_schema_is_one(run: Run) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(run("nri", "schema").out))
