@@ -14,6 +14,8 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 HERE = Path(__file__).resolve().parent
+FILES = (HERE / "99-cpuplace", HERE / "start.py", HERE.parent / "host" / "cpuplace-nri.service")
+"""What lies beside the packages; a node that has the bundle needs nothing else."""
 PATIENCE = 30.0
 """Seconds to wait for the registration: what is tested is that it comes, on any machine."""
 
@@ -22,8 +24,8 @@ def main(folder: Path) -> int:
     """0 when the bundle registers."""
     lib = folder / "lib"
     shutil.rmtree(lib / "bin", ignore_errors=True)
-    for name in ("99-cpuplace", "start.py"):
-        shutil.copy2(HERE / name, folder / name)
+    for file in FILES:
+        shutil.copy2(file, folder / file.name)
     (folder / "python").write_text(f"python{sys.version_info.major}.{sys.version_info.minor}\n")
     # Not checked against the sources, whose times an unpacked copy need not keep.
     compileall.compile_dir(lib, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -32,8 +33,8 @@ def bundle(tmp_path: Path) -> Path:
         spec = importlib.util.find_spec(name)
         assert spec is not None and spec.submodule_search_locations
         (folder / "lib" / name).symlink_to(next(iter(spec.submodule_search_locations)))
-    for name in ("99-cpuplace", "start.py"):
-        (folder / name).write_bytes((BUNDLE / name).read_bytes())
+    for file in runpy.run_path(str(BUNDLE / "build.py"))["FILES"]:
+        (folder / file.name).write_bytes(file.read_bytes())
     (folder / "99-cpuplace").chmod(0o755)
     (folder / "python").write_text(f"{sys.executable}\n")
     return folder

@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import runpy
 import shlex
 import socket
 from pathlib import Path
@@ -148,12 +149,20 @@ def test_the_unit_comes_between_the_runtime_and_the_kubelet() -> None:
 def test_the_unit_starts_the_bundle_where_the_page_puts_it() -> None:
     program, *words = shlex.split(unit()["Service"]["ExecStart"])
     page = (DEPLOY / "host" / "README.md").read_text()
-    assert words == ["--config", configfile.DEFAULT_PATH]
+    assert words == []  # so that the file at configfile.DEFAULT_PATH counts where it is, and none is missed
     assert f"mv /opt/cpuplace/cpuplace-nri {Path(program).parent}" in page
     assert f"ln -s {program} /opt/nri/plugins/{Path(program).name}" in page
     assert (DEPLOY / "bundle" / Path(program).name).exists()
     assert f"home={Path(program).parent}" in (DEPLOY / "bundle" / Path(program).name).read_text()
     assert f"/run/{unit()['Service']['RuntimeDirectory']}" == config_module.RUN
+
+
+def test_the_page_copies_the_unit_out_of_the_bundle() -> None:
+    folder = Path(shlex.split(unit()["Service"]["ExecStart"])[0]).parent
+    page = (DEPLOY / "host" / "README.md").read_text()
+    held = runpy.run_path(str(DEPLOY / "bundle" / "build.py"))["FILES"]
+    assert DEPLOY / "host" / "cpuplace-nri.service" in held
+    assert f"cp {folder}/cpuplace-nri.service /etc/systemd/system/" in page
 
 
 def test_the_kubelets_arguments_on_the_page_are_the_lines_of_check_config() -> None:
