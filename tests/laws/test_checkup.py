@@ -79,7 +79,9 @@ def test_remembered_cpus_that_cannot_be_used(state: cp.HostState) -> None:
 
 
 entries = st.dictionaries(
-    st.sampled_from(["u", "v"]), st.dictionaries(st.sampled_from(["a", "b"]), few_cpus.map(str), max_size=2), max_size=2
+    st.sampled_from(["u", "v"]),
+    st.dictionaries(st.sampled_from(["a", "b", "c"]), few_cpus.map(str), max_size=3),
+    max_size=2,
 )
 
 
@@ -87,13 +89,25 @@ entries = st.dictionaries(
 def test_any_file_of_kubelet_is_mended(host: cp.Topology, said: dict[str, dict[str, str]], pool: cp.CpuSet) -> None:
     text = json.dumps({"policyName": "static", "defaultCpuSet": str(pool), "entries": said, "checksum": 7})
     saved = kubelet_state.parse(text)
-    state, notes = kubelet_state.to_state(saved, host)
-    assert len(notes) + len(state.assignments) == len(saved.entries)
+    state, _ = kubelet_state.to_state(saved, host)
     checkup = check_up(state, pool=saved.default)
     taken = cp.CpuSet(cpu for one in saved.entries for cpu in one.cpus)
+    assert state.exclusive == taken
     twice = sum(len(one.cpus) for one in state.owners.values()) > len(state.exclusive)
     exact = not twice and not taken & pool and taken | pool == host.online
     assert not exact or all(one.rule in ("I3", "I4", "I5") for one in checkup.findings)
-    assert exact or not checkup.healthy or (notes and taken <= host.online)
+    assert exact or not checkup.healthy
+    assert not checkup.healthy or checkup.repair.after.exclusive == taken
     assert cp.violations(checkup.repair.after) == ()
     assert state_format.parse(state_format.render(checkup.repair.after), host) == checkup.repair.after
+
+
+@given(entries)
+def test_entries_of_one_pod_are_never_two_owners(said: dict[str, dict[str, str]]) -> None:
+    saved = kubelet_state.parse(json.dumps({"policyName": "static", "defaultCpuSet": "", "entries": said}))
+    state, notes = kubelet_state.to_state(saved, cp.Topology.uniform(cores_per_l3=15))
+    for pod in said:
+        own = [one.cpus for one in state.owners.values() if one.request.pod == pod]
+        assert sum(map(len, own)) == len(cp.CpuSet(cpu for cpus in own for cpu in cpus))
+    whole = [one for one in saved.entries if one.key in state.owners and state[one.key].cpus == one.cpus]
+    assert len(notes) == len(saved.entries) - len(whole)

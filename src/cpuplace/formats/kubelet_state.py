@@ -4,11 +4,12 @@ v1 (to Kubernetes 1.17) names containers by id, v2 by pod UID and container name
 recipe changed between releases, and a file that was edited by hand is worth looking at too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from attrs import frozen
 
+from cpuplace.cpulist import union_of
 from cpuplace.errors import BadInput
 from cpuplace.formats.json_fields import Field, load
 from cpuplace.formats.state_container import read_text
@@ -83,32 +84,50 @@ def to_state(
     """The file as a state that is checked by nobody, and what was left out of it.
 
     Every entry is an integer container of as many CPUs as it has. Kubelet lets the later containers of a pod use the
-    CPUs of its init containers: of entries of one pod that overlap only the largest counts. It knows nothing
-    of kernel-isolated CPUs: without a policy they are CPUs like others.
+    CPUs of its init containers, and keeps what is left of those until the pod is gone: of entries of one pod that
+    overlap, those that meet the fewest others, the largest first, have all of theirs, and the others the rest. It
+    knows nothing of kernel-isolated CPUs: without a policy they are CPUs like others.
 
     >>> saved = parse('{"policyName": "static", "defaultCpuSet": "1", "entries": {"uid": {"main": "0"}}}')
     >>> to_state(saved, Topology.uniform(cores_per_l3=2))[0]["uid/main"].cpus
     CpuSet('0')
     """
     state = HostState.empty(topology, policy or Policy(isolated_cpus="ignore"))
-    notes: list[str] = []
-    kept: dict[str, list[KubeletEntry]] = {}
-    for one in sorted(saved.entries, key=lambda one: -len(one.cpus)):
-        former = next((other for other in kept.get(one.pod, ()) if other.cpus & one.cpus), None)
-        if former is None:
-            kept.setdefault(one.pod, []).append(one)
-        else:
-            both = one.cpus & former.cpus
-            notes.append(f"{one.key}: shares CPUs {both} with {former.container} of its pod, as init containers do")
+    own, notes = _divided(saved.entries)
     for one in saved.entries:
-        if one in kept.get(one.pod, ()):
-            state = with_owner(state, _assignment(one))
-    return state, tuple(notes)
+        if own[one.key] or not one.cpus:
+            state = with_owner(state, _assignment(one, own[one.key]))
+    return state, notes
 
 
-def _assignment(one: KubeletEntry) -> Assignment:
-    request = ContainerRequest.integer(one.key, max(len(one.cpus), 1), pod=one.pod, name=one.container)
-    return Assignment(request, one.cpus, baseline=one.cpus)
+def _divided(entries: Sequence[KubeletEntry]) -> tuple[dict[str, CpuSet], tuple[str, ...]]:
+    """Each CPU of a pod to one entry, by key, and who has less for it: containers that run at the same time share
+    nothing, so who meets the fewest others is the least likely to be an init container."""
+    own: dict[str, CpuSet] = {}
+    notes: list[str] = []
+    for one in sorted(entries, key=lambda one: (len(_met(one, entries)), -len(one.cpus))):
+        former = [other for other in _met(one, entries) if other.key in own]
+        theirs = CpuSet.from_mask(union_of(other.cpus.mask for other in former))
+        own[one.key] = one.cpus - theirs
+        if former:
+            notes.append(_note(one, former, theirs))
+    return own, tuple(notes)
+
+
+def _met(one: KubeletEntry, entries: Sequence[KubeletEntry]) -> list[KubeletEntry]:
+    """Other entries of its pod that name some of its CPUs."""
+    return [other for other in entries if other.pod == one.pod and other is not one and other.cpus & one.cpus]
+
+
+def _note(one: KubeletEntry, former: Sequence[KubeletEntry], theirs: CpuSet) -> str:
+    who = " and ".join(other.container for other in former)
+    alone = f"; has {one.cpus - theirs} alone" if one.cpus - theirs else ""
+    return f"{one.key}: shares CPUs {one.cpus & theirs} with {who} of its pod, as init containers do{alone}"
+
+
+def _assignment(one: KubeletEntry, own: CpuSet) -> Assignment:
+    request = ContainerRequest.integer(one.key, max(len(own), 1), pod=one.pod, name=one.container)
+    return Assignment(request, own, baseline=own)
 
 
 def _entries(field: Field) -> Iterator[KubeletEntry]:

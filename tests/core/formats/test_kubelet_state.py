@@ -99,6 +99,38 @@ def test_init_containers_lend_their_cpus_within_the_pod() -> None:
     assert check_up(state, pool=saved.default).healthy
 
 
+@pytest.mark.parametrize(
+    ("pod", "own"),
+    [
+        # two containers that run, on what an init container had and on more
+        ({"init": "0-7", "app1": "0-5", "app2": "6-9"}, {"app1": "0-5", "app2": "6-9"}),
+        ({"app1": "0-3", "app2": "4-7", "init": "0-7"}, {"app1": "0-3", "app2": "4-7"}),
+        ({"i1": "0-7", "i2": "0-3", "app1": "0-5", "app2": "6-9"}, {"app1": "0-5", "app2": "6-9"}),
+        # what is left of an init container stays the pod's until the pod is gone
+        ({"init": "0-7", "app1": "0-1", "app2": "2-3"}, {"init": "4-7", "app1": "0-1", "app2": "2-3"}),
+        # nobody can tell who of the two ended: the pod keeps all
+        ({"c1": "0-3", "c2": "2-5"}, {"c1": "0-3", "c2": "4-5"}),
+        ({"small": "0-1", "large": "0-7"}, {"large": "0-7"}),
+    ],
+)
+def test_a_pod_owns_all_that_its_entries_name(pod: dict[str, str], own: dict[str, str]) -> None:
+    owned = cp.CpuSet(cpu for cpus in pod.values() for cpu in cp.CpuSet.parse(cpus))
+    saved = kubelet_state.parse(text(str(HOST.online - owned), entries={"u": pod}))
+    state, notes = kubelet_state.to_state(saved, HOST)
+    found = check_up(state, pool=saved.default)
+    assert found.healthy
+    assert {key: str(one.cpus) for key, one in found.repair.after.owners.items()} == {
+        f"u/{name}": cpus for name, cpus in own.items()
+    }
+    assert len(notes) == sum(own.get(name) != cpus for name, cpus in pod.items())
+
+
+def test_who_shares_with_whom_is_noted() -> None:
+    saved = kubelet_state.parse(text(entries={"u": {"init": "0-7", "app1": "0-1", "app2": "2-3"}}))
+    [note] = kubelet_state.to_state(saved, HOST)[1]
+    assert note == "u/init: shares CPUs 0-3 with app1 and app2 of its pod, as init containers do; has 4-7 alone"
+
+
 def test_reserved_cpus_are_in_the_default_set_unless_strict() -> None:
     reserved = cp.CpuSet([0])
     assert findings(text("0-15"), cp.Policy(reserved=reserved)) == []
