@@ -17,6 +17,7 @@ from cpuplace_cli.command import new_command
 from cpuplace_cli.hosts import load_host
 from cpuplace_cli.options import NAMED, OR_STDIN, HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
+from cpuplace_cli.printable import printable
 from cpuplace_cli.situation import host_of_state, read_policy, read_state, write_whole
 from cpuplace_cli.steps import step_data, step_text
 from cpuplace_cli.textmap import MIN_WIDTH, Line
@@ -64,16 +65,16 @@ def check(
 ) -> int:
     """Look for overlaps, leaks, CPUs that are not there and broken promises, and say what would mend them.
 
-    Exit code 0 when nothing is wrong, 1 when something is, 2 when the file cannot be read. Without --host it is the
-    host the state was saved for, when the catalogue has it, else this machine.
+    Exit code 0 when nothing is wrong, 1 when something is (also when --write mends it), 2 when the file cannot be
+    read. Without --host it is the host the state was saved for, when the catalogue has it, else this machine.
     """
     found = _diagnosis(file, host, policy)
     if write is not None:
         write_whole(write, state_format.render(found.checkup.repair.after) + "\n")
     if output == "json":
-        emit_json(_data(found))
+        emit_json(_data(found) | {"written": None if write is None else str(write)})
     else:
-        emit_lines(_lines(found, max(width or terminal_width(), MIN_WIDTH)), no_color=no_color)
+        emit_lines(_lines(found, max(width or terminal_width(), MIN_WIDTH), write), no_color=no_color)
     return 0 if found.checkup.healthy else 1
 
 
@@ -144,19 +145,27 @@ def _repair(found: Diagnosis) -> list[str]:
     return [*steps, f"leave {found.checkup.repair.after.pool or 'nothing'} to the pool"]
 
 
-def _lines(found: Diagnosis, width: int) -> Iterator[Line]:
+def _lines(found: Diagnosis, width: int, written: Path | None) -> Iterator[Line]:
     findings = [_said(one) for one in found.checkup.findings]
     yield from titled("wrong", findings, width, mark=CROSS)
     yield from titled("a repair would", _repair(found), width)
     yield from titled("notes", [*found.notes, *found.checkup.repair.notes], width)
-    kind = "kubelet's state" if found.format == "kubelet" else "state"
-    count = len(found.checkup.repair.after.assignments)
-    rest = f": {kind} of {count} container{'' if count == 1 else 's'} on {found.host.name or 'this host'}"
     if found.checkup.healthy:
-        yield from sum_line("healthy", rest, width)
+        yield from sum_line("healthy", f": {_what(found)}{_where(written)}", width)
     else:
         number = len(findings)
+        rest = f": {_what(found)}{_where(written, '; mended, it was')}"
         yield from sum_line(f"{number} thing{'' if number == 1 else 's'} wrong", rest, width, "bold red")
+
+
+def _what(found: Diagnosis) -> str:
+    kind = "kubelet's state" if found.format == "kubelet" else "state"
+    count = len(found.checkup.repair.after.assignments)
+    return f"{kind} of {count} container{'' if count == 1 else 's'} on {found.host.name or 'this host'}"
+
+
+def _where(written: Path | None, how: str = ";") -> str:
+    return "" if written is None else printable(f"{how} written to {written}")
 
 
 def _said(one: Finding) -> str:

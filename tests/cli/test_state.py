@@ -57,6 +57,19 @@ def test_an_overlap_and_what_mends_it(run: Run, saved: Path, tmp_path: Path) -> 
     assert run("topology", "--state", str(tmp_path / "mended.json")).code == 0
 
 
+def test_it_says_that_it_wrote_and_ends_as_without(run: Run, saved: Path, tmp_path: Path) -> None:
+    mended = tmp_path / "mended.json"
+    words = ("state", "check", str(saved), "--width", "300", "--write", str(mended))
+    code, out, _ = run(*words)
+    assert (code, out) == (0, f"healthy: state of 5 containers on {HOST}; written to {mended}\n")
+    assert json.loads(run(*words, "-o", "json").out)["written"] == str(mended)
+    edit(saved, overlap)
+    code, out, _ = run(*words)
+    assert code == 1
+    assert out.endswith(f" wrong: state of 5 containers on {HOST}; mended, it was written to {mended}\n")
+    assert json.loads(run("state", "check", str(saved), "-o", "json").out)["written"] is None
+
+
 def test_json(run: Run, saved: Path) -> None:
     edit(saved, overlap)
     code, out, _ = run("state", "check", str(saved), "-o", "json")
