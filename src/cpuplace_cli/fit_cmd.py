@@ -1,7 +1,7 @@
 """`cpuplace fit MANIFEST`: how many more of a pod a host takes, and what stops the next one."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Final
 
 from attrs import evolve, frozen
@@ -17,13 +17,14 @@ from cpuplace.state import HostState
 from cpuplace_cli.command import new_command
 from cpuplace_cli.drawing import summary
 from cpuplace_cli.looks import printable
-from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
+from cpuplace_cli.manifest_args import ManifestsArgument, NodeOption, read_pods
 from cpuplace_cli.options import HostOption, NoColorOption, TableOption, WidthOption
 from cpuplace_cli.output import emit_json, emit_lines, terminal_width
 from cpuplace_cli.replicas import runs, together
 from cpuplace_cli.situation import PolicyOption, StateOption, load_situation
 from cpuplace_cli.table import cell, table
 from cpuplace_cli.textmap import Line, Span
+from cpuplace_cli.titled import titled
 
 app = new_command(
     "fit",
@@ -39,6 +40,7 @@ cpuplace fit worker.yaml --host live --state monday.json
 def fit_command(
     *manifests: ManifestsArgument,
     host: HostOption | None = None,
+    node: NodeOption = None,
     policy: PolicyOption = None,
     state: StateOption = None,
     limit: Annotated[int, Parameter(help="Stop counting here.")] = DEFAULT_LIMIT,
@@ -49,13 +51,13 @@ def fit_command(
     """Count how many more of a pod fit, and say which wish or rule stops the next one."""
     if limit < 1:
         raise BadInput(f"must be at least 1, not {limit}", source="--limit")
-    pods = read_pods(manifests, "fit").pods
+    read = read_pods(manifests, "fit", node=node)
     start = load_situation(host, policy, state)
-    answers = [_answer(start, replicas, limit) for replicas in _templates(pods)]
+    answers = [_answer(start, replicas, limit) for replicas in _templates(read.pods)]
     if output == "json":
-        emit_json({"host": start.topology.name, "fits": [_data(one) for one in answers]})
+        emit_json({"host": start.topology.name, "fits": [_data(one) for one in answers], "notes": list(read.notes)})
     else:
-        emit_lines(_lines(start, answers, width or terminal_width()), no_color=no_color)
+        emit_lines(_lines(start, answers, read.notes, width or terminal_width()), no_color=no_color)
     return 1 if any(one.count == 0 for one in answers) else 0
 
 
@@ -109,11 +111,12 @@ def _data(one: Answer) -> dict[str, Any]:
     }
 
 
-def _lines(state: HostState, answers: list[Answer], width: int) -> Iterator[Line]:
+def _lines(state: HostState, answers: list[Answer], notes: Sequence[str], width: int) -> Iterator[Line]:
     name, _, counts = summary(state.topology).partition(": ")
     yield Span(name, "bold"), Span(f": {counts}")
     yield (Span(f"{len(state.assignments)} containers there, {len(state.free)} CPUs free, {len(state.pool)} shared"),)
     yield ()
+    yield from titled("notes", notes, width)
     if not answers:
         yield (Span("no pods in these manifests", "bold"),)
         return

@@ -1,14 +1,19 @@
 """The manifests on the command line, read."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
+from attrs import evolve
 from cyclopts import Parameter
 
+from cpuplace.annotations import nearest
 from cpuplace.errors import BadInput
 
 if TYPE_CHECKING:
     from cpuplace_k8s.manifests import Manifests
+
+_SHOWN: Final = 5
+"""Names of cluster nodes in one line."""
 
 ManifestsArgument = Annotated[
     str,
@@ -18,9 +23,16 @@ ManifestsArgument = Annotated[
     ),
 ]
 
+NodeOption = Annotated[
+    str | None,
+    Parameter(help="Only the pods of this cluster node (spec.nodeName): the manifests are those of a whole cluster."),
+]
 
-def read_pods(manifests: Sequence[str], command: str) -> "Manifests":
-    """The pods of the manifests; raises BadInput when there are none, or when one of them is a misspelt option."""
+
+def read_pods(manifests: Sequence[str], command: str, *, node: str | None = None) -> "Manifests":
+    """The pods of the manifests; raises BadInput when none is given, when one of them is a misspelt option, or when no
+    pod is on the `node`.
+    """
     for word in manifests:
         if word.startswith("-") and word != "-":
             raise BadInput(f"unknown option {word}", hint=f"see cpuplace {command} --help")
@@ -28,4 +40,25 @@ def read_pods(manifests: Sequence[str], command: str) -> "Manifests":
         raise BadInput(f"{command}: no manifest given", hint=f"cpuplace {command} pod.yaml --host vm-2cpu")
     from cpuplace_k8s.files import read_files
 
-    return read_files(manifests)
+    read = read_files(manifests, node=node)
+    if node is None:
+        return evolve(read, notes=(*read.notes, *_several(read.nodes)))
+    if node not in read.nodes:
+        near = nearest(node, read.nodes)
+        hint = f"did you mean {near}" if near else f"they are on {_some(read.nodes) or 'no node yet'}"
+        raise BadInput("no pod in these manifests is on this node", source=f"--node {node}", hint=hint)
+    return read
+
+
+def _several(nodes: Sequence[str]) -> Iterator[str]:
+    """A note where the pods of several hosts are about to be taken for those of one."""
+    if len(nodes) > 1:
+        yield (
+            f"pods of {len(nodes)} nodes ({_some(nodes)}) are taken for pods of one host: "
+            "with --node NAME plan and fit read those of one"
+        )
+
+
+def _some(nodes: Sequence[str]) -> str:
+    """The first of the names."""
+    return ", ".join(nodes[:_SHOWN]) + (", ..." if len(nodes) > _SHOWN else "")

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cpuplace.errors import BadInput
 from cpuplace_cli.command import new_command
 from cpuplace_cli.looks import printable
-from cpuplace_cli.manifest_args import ManifestsArgument, read_pods
+from cpuplace_cli.manifest_args import ManifestsArgument, NodeOption, read_pods
 from cpuplace_cli.options import HostOption, NoColorOption, OutputOption, WidthOption
 from cpuplace_cli.output import emit as emit_text
 from cpuplace_cli.output import emit_json, emit_lines, emit_svg, terminal_width
@@ -23,7 +23,7 @@ cpuplace plan examples/mixed-workload.yaml --host amd-epyc-7742-2s-nps4
 cpuplace plan examples/isolate.yaml --host vm-2cpu --explain
 cpuplace plan monday.yaml --save-state now.json
 cpuplace plan tuesday.yaml --state now.json --save-state now.json
-kubectl get pods -A -o yaml | cpuplace plan - --host server7.tar.gz
+kubectl get pods -A -o yaml | cpuplace plan - --node server7 --host server7.tar.gz
 cpuplace plan examples/mixed-workload.yaml --host amd-epyc-7742-2s-nps4 --emit numactl
 """,
     notes="Exit code 1 when something was refused, 2 for bad input. Without --host it is this machine.",
@@ -37,6 +37,7 @@ Tool = Literal["taskset", "numactl", "systemd", "docker", "openmp", "slurm", "li
 def plan(
     *manifests: ManifestsArgument,
     host: HostOption | None = None,
+    node: NodeOption = None,
     policy: PolicyOption = None,
     state: StateOption = None,
     save_state: Annotated[Path | None, Parameter(help="Write who holds what afterwards, for --state.")] = None,
@@ -56,7 +57,7 @@ def plan(
     """
     if emit is not None and output != "text":
         raise BadInput("--emit prints the plan in the words of a tool", source="--emit", hint="leave out -o")
-    read = read_pods(manifests, "plan")
+    read = read_pods(manifests, "plan", node=node)
     start = load_situation(host, policy, state)
     outcome = plan_pods(start, read.pods, read.notes, explain=explain)
     if save_state is not None:

@@ -14,9 +14,12 @@ MAX_BYTES: Final = 64 << 20
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
-def read_files(paths: Iterable[str | Path]) -> Manifests:
-    """The pods of these files in order; a folder stands for its .yaml, .yml and .json files by name, - for stdin."""
-    return read_manifests([(name, _text(name)) for path in paths for name in _files(str(path))])
+def read_files(paths: Iterable[str | Path], *, node: str | None = None) -> Manifests:
+    """The pods of these files in order; a folder stands for its .yaml, .yml and .json files by name, - for stdin.
+
+    `node`: only those of this cluster node.
+    """
+    return read_manifests([(name, _text(name)) for path in paths for name in _files(str(path))], node=node)
 
 
 def _files(path: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from cpuplace.annotations import is_ours
 from cpuplace.facts import PodFacts
 from cpuplace_k8s.pods import read_annotations, read_template
+from cpuplace_k8s.selection import Selection
 from cpuplace_k8s.walking import label_at, needed_table, place_of, subdomain_at, tables_at, text_at
 from cpuplace_k8s.workloads import Workload, group_of, has_template, owner_spec, workload_of
 from cpuplace_linux.yamltext import Place, Scalar, Table, Tree, read_documents
@@ -19,35 +20,39 @@ MAX_PODS: Final = 10_000
 
 @frozen(slots=True, kw_only=True)
 class Manifests:
-    """The pods in order, and remarks about what was skipped."""
+    """The pods in order, remarks about what was skipped, and the cluster nodes that pods name (`spec.nodeName`)."""
 
     pods: tuple[PodFacts, ...]
     notes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
-def read_manifests(texts: Iterable[tuple[str, str]]) -> Manifests:
+def read_manifests(texts: Iterable[tuple[str, str]], *, node: str | None = None) -> Manifests:
     """The pods of all (source, text) pairs; raises BadInput with source and line. O(text + pods).
 
     Pods, Deployments, StatefulSets, DaemonSets (one pod), ReplicaSets, ReplicationControllers, Jobs, CronJobs and
     Lists of them are read; other kinds are skipped with a note. A pod's uid is `namespace/name`, a workload's pods
     are `name-0`, `name-1`, ...; where workloads of two kinds share a name, the later one's are `name-kind-0`, ...
 
+    Pods that have ended are skipped with a note. So are, where a cluster node is named, all pods that are not on it.
+
     >>> text = "{kind: Pod, metadata: {name: a}, spec: {containers: [{name: main}]}}"
     >>> read_manifests([("a.yaml", text)]).pods[0].uid
     'default/a'
     """
-    reader = _Reader()
+    reader = _Reader(Selection(node))
     for source, text in texts:
         for document in read_documents(text, source=source):
             reader.take(document)
         reader.close(source)
-    return Manifests(pods=tuple(reader.pods), notes=tuple(reader.notes))
+    return Manifests(pods=tuple(reader.pods), notes=tuple(reader.notes), nodes=reader.selection.nodes)
 
 
 class _Reader:
     """Takes documents one by one; remembers which names were given, so that none is given twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
         self.pods: list[PodFacts] = []
         self.notes: list[str] = []
         self._skipped: Counter[str] = Counter()
@@ -79,6 +84,8 @@ class _Reader:
             self._skip(document, kind)
 
     def _take_pod(self, document: Table) -> None:
+        if not self.selection.takes(document):
+            return
         metadata = needed_table(document, "metadata")
         namespace, name = _namespace(metadata), subdomain_at(metadata, "name")
         if name is None:
@@ -95,10 +102,12 @@ class _Reader:
         if copies + len(self.pods) > MAX_PODS:
             raise place_of(spec, workload.said_by).bad(f"more than {MAX_PODS:,} pods")
         base = self._base(namespace, name, kind, metadata)
-        facts = read_template(needed_table(spec, "template"), namespace=namespace, name=base)
+        template = needed_table(spec, "template")
+        facts = read_template(template, namespace=namespace, name=base)
         self._note_misplaced(document, kind, name)
         for number in range(copies):
-            self._add(_numbered(facts, number), document.place)
+            if self.selection.takes(template):
+                self._add(_numbered(facts, number), document.place)
 
     def _base(self, namespace: str, name: str, kind: str, metadata: Table) -> str:
         """What the workload's pods are named after: its name, with its kind where another kind has taken the name."""
@@ -138,6 +147,7 @@ class _Reader:
             kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(self._skipped.items()))
             self.notes.append(f"{source}: skipped {kinds}: no pods are read from these kinds")
             self._skipped.clear()
+        self.notes += [f"{source}: {note}" for note in self.selection.close()]
 
 
 def _numbered(facts: PodFacts, number: int) -> PodFacts:

@@ -64,3 +64,8 @@ def deployment(name: str, replicas: int, *cpus: str) -> str:
     template = "\n".join(f"    {line}" for line in lines[2:])
     head = f"apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\nspec:\n  replicas: {replicas}\n"
     return f"{head}  template:\n{template}\n---\n"
+
+
+def on_node(text: str, node: str, phase: str = "Running") -> str:
+    """The manifest of a pod as a cluster lists it."""
+    return text.replace("spec:\n", f"status: {{phase: {phase}}}\nspec:\n  nodeName: {node}\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import Run
-from cli.manifests import EXAMPLES, deployment, pod
+from cli.manifests import EXAMPLES, deployment, on_node, pod
 
 HOST = "amd-epyc-7742-2s-nps4"
 MIXED = str(EXAMPLES / "mixed-workload.yaml")
@@ -55,6 +55,19 @@ def test_what_fits_can_be_planned_and_one_more_cannot(run: Run, manifest: Path, 
     data = json.loads(run("plan", str(manifest), "--host", "intel-i7-1370p", "-o", "json").out)
     assert (len(data["containers"]), len(data["refusals"])) == (found["count"], 1)
     assert data["refusals"][0]["sentence"] == found["stopped_by"]["sentence"]
+
+
+def test_the_pods_of_one_node_and_what_was_left_out(run: Run, manifest: Path) -> None:
+    ended = on_node(pod("c", "1"), "n2", "Failed")
+    manifest.write_text(on_node(pod("a", "1"), "n1") + on_node(pod("b", "1"), "n2") + ended)
+    out = run("fit", str(manifest), "--host", HOST, "--width", "200").out
+    assert (
+        "pods of 2 nodes (n1, n2) are taken for pods of one host: with --node NAME plan and fit read those of one"
+        in out
+    )
+    data = json.loads(run("fit", str(manifest), "--host", HOST, "--node", "n1", "-o", "json").out)
+    assert [one["pod"] for one in data["fits"]] == ["default/a"]
+    assert data["notes"][0] == f"{manifest}: skipped pods that are on other nodes (1)"
 
 
 def test_nothing_fits(run: Run, manifest: Path) -> None:

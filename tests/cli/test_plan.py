@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import cpuplace as cp
 from cli.commands import Run
-from cli.manifests import EXAMPLES, deployment, pod, pods
+from cli.manifests import EXAMPLES, deployment, on_node, pod, pods
 from cpuplace import catalogue
 from cpuplace.facts import PodFacts
 from cpuplace.formats import state as state_format
@@ -284,6 +284,33 @@ def test_manifests_come_from_standard_input_too(run: Run, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sys, "stdin", Stdin())
     assert "A  only  c0" in run("plan", "-", "--host", "vm-2cpu").out
+
+
+CLUSTER = on_node(pod("a", "1"), "n1") + on_node(pod("b", "1"), "n2") + on_node(pod("c", "1"), "n2", "Succeeded")
+
+
+def test_a_whole_cluster_is_planned_node_by_node(run: Run, manifest: Path) -> None:
+    manifest.write_text(CLUSTER)
+    data = json.loads(run("plan", str(manifest), "--host", HOST, "--node", "n2", "-o", "json").out)
+    assert [one["pod"] for one in data["containers"]] == ["default/b"]
+    assert data["notes"] == [
+        f"{manifest}: skipped pods that are on other nodes (1)",
+        f"{manifest}: skipped pods that have ended: they hold no CPUs (1)",
+    ]
+    for name, hint in (("nn2", "did you mean n2"), ("other", "they are on n1, n2")):
+        code, out, err = run("plan", str(manifest), "--host", HOST, "--node", name)
+        assert (code, out) == (2, "")
+        assert err == f"cpuplace: error: --node {name}: no pod in these manifests is on this node ({hint})\n"
+    assert "(they are on no node yet)" in run("plan", MIXED, "--host", HOST, "--node", "n1").err
+
+
+def test_pods_of_several_nodes_on_one_host_are_noted(run: Run, manifest: Path) -> None:
+    manifest.write_text(CLUSTER)
+    data = json.loads(run("plan", str(manifest), "--host", HOST, "-o", "json").out)
+    assert [one["pod"] for one in data["containers"]] == ["default/a", "default/b"]
+    assert data["notes"][-1] == (
+        "pods of 2 nodes (n1, n2) are taken for pods of one host: with --node NAME plan and fit read those of one"
+    )
 
 
 def test_the_map_as_svg_on_standard_output_and_in_a_file(run: Run, tmp_path: Path) -> None:

@@ -123,6 +123,48 @@ def test_other_kinds_are_skipped_with_a_note() -> None:
     assert rest == "1.yaml: skipped ConfigMap (2), Job (1), Pod (1): no pods are read from these kinds"
 
 
+def running(name: str, node: str | None = None, phase: str = "Running") -> dict[str, Any]:
+    """A pod as a cluster lists it."""
+    return pod(name, SPEC if node is None else {**SPEC, "nodeName": node}) | {"status": {"phase": phase}}
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_pods_that_have_ended_hold_no_cpus(phase: str) -> None:
+    manifests = objects(running("a", "n1"), running("b", "n1", phase), running("c", "n2", phase))
+    assert [one.name for one in manifests.pods] == ["a"]
+    assert manifests.nodes == ("n1",)
+    assert manifests.notes == ("1.yaml: skipped pods that have ended: they hold no CPUs (2)",)
+
+
+def test_the_pods_of_one_node_of_a_cluster() -> None:
+    listed = [running("a", "n1"), running("b", "n2"), running("c"), workload("Job"), running("d", "n2")]
+    some = yaml.safe_dump_all(listed)
+    every = read(some)
+    assert [one.name for one in every.pods] == ["a", "b", "c", "w-0", "d"]
+    assert (every.nodes, every.notes) == (("n1", "n2"), ())
+    one = read_manifests([("1.yaml", some)], node="n2")
+    assert [facts.name for facts in one.pods] == ["b", "d"]
+    assert one.nodes == ("n1", "n2")
+    assert one.notes == (
+        "1.yaml: skipped pods that are on no node yet: they may still come to this one (2)",
+        "1.yaml: skipped pods that are on other nodes (1)",
+    )
+
+
+def test_a_node_named_in_a_template_counts_and_an_empty_name_is_none() -> None:
+    bound = workload("Deployment", template={"spec": {**SPEC, "nodeName": "n1"}}, replicas=2)
+    some = yaml.safe_dump_all([bound, running("a", "")])
+    manifests = read_manifests([("1.yaml", some)], node="n1")
+    assert ([one.name for one in manifests.pods], manifests.nodes) == (["w-0", "w-1"], ("n1",))
+
+
+def test_what_is_left_out_is_not_read() -> None:
+    broken = running("a", "n1")
+    broken["spec"] = {"nodeName": "n1", "containers": []}
+    assert read_manifests([("1.yaml", yaml.safe_dump_all([broken, running("b", "n2")]))], node="n2").pods
+    assert "nodeName must be a text" in bad("kind: Pod\nmetadata: {name: p}\nspec: {nodeName: 1}")
+
+
 def test_a_note_for_annotations_that_are_not_on_the_template() -> None:
     misplaced = workload("Deployment")
     misplaced["metadata"]["annotations"] = {"cpuplace.dev/numa": "0", "example.com/x": "z", "weka.io/cores-ids": "1"}
