@@ -102,18 +102,28 @@ class Plan:
 
 
 def apply(state: HostState, plan: Plan) -> HostState:
-    """The state that the plan leads to; raises StalePlan when it was made for another one. O(1).
+    """The state that the plan leads to; raises StalePlan when it was made for another one. O(1) for the state itself.
 
     >>> from cpuplace.topology import Topology
     >>> state = HostState.empty(Topology.uniform())
     >>> apply(state, Plan(before=state, after=state)) is state
     True
     """
-    if state is not plan.before and (state.version, state.digest) != (plan.version, plan.digest):
-        raise StalePlan(
-            f"the plan was made for version {plan.version}, the state has version {state.version}: plan again"
-        )
+    other = "" if state is plan.before else _otherness(state, plan.before)
+    if other:
+        raise StalePlan(f"the plan was made for {other}: plan again")
     return plan.after
+
+
+def _otherness(state: HostState, before: HostState) -> str:
+    """What a plan was made for, where that is not this state; "" where it is."""
+    if state.version != before.version:
+        return f"version {before.version}, the state has version {state.version}"
+    if state.topology != before.topology:
+        return "another host"
+    if state.policy != before.policy:
+        return "another policy"
+    return "" if state.digest == before.digest else "other containers than the state has"
 
 
 def _orders(plan: Plan) -> Iterator[tuple[Step, ...] | None]:

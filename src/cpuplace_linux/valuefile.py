@@ -106,32 +106,19 @@ def _read_toml(text: str, source: str) -> tuple[Any, _Lines]:
 def _read_json(text: str, source: str) -> tuple[Any, _Lines]:
     import json
 
+    from cpuplace.formats.json_fields import Twice, once
+
     try:
-        return json.loads(text, object_pairs_hook=_once) if text.strip() else None, lambda field: _line_of_key(
+        return json.loads(text, object_pairs_hook=once) if text.strip() else None, lambda field: _line_of_key(
             text, field, ":"
         )
     except json.JSONDecodeError as error:
         raise BadInput(f"not JSON: {error.msg}", source=source, position=f"line {error.lineno}") from None
-    except _Twice as twice:
+    except Twice as twice:
         line = _line_of_key(text, twice.key, ":")
-        raise BadInput(f"key {twice.key!r} is given twice", source=source, position=f"line {line}") from None
+        raise BadInput(str(twice), source=source, position=f"line {line}") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"not JSON: {error}", source=source) from None
-
-
-class _Twice(Exception):  # noqa: N818
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in values:
-            raise _Twice(key)
-        values[key] = value
-    return values
 
 
 def _line_of_key(text: str, field: str, sign: str) -> int | None:

@@ -589,6 +589,20 @@ def test_a_stale_plan_is_not_applied() -> None:
     assert cp.apply(empty(), plan) == plan.after
 
 
+def test_a_plan_for_something_else_says_for_what() -> None:
+    plan = cp.place(empty(), integer("a", 2)).unwrap()
+    away = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=8))
+    with pytest.raises(cp.StalePlan, match=r"^the plan was made for another host: plan again$"):
+        cp.apply(away, plan)
+    with pytest.raises(cp.StalePlan, match="for another policy: plan again"):
+        cp.apply(empty(reserved=cp.CpuSet([7])), plan)
+    later = cp.place(plan.after, integer("b", 2)).unwrap()
+    with pytest.raises(cp.StalePlan, match="for version 1, the state has version 0: plan again"):
+        cp.apply(empty(), later)
+    with pytest.raises(cp.StalePlan, match="for other containers than the state has: plan again"):
+        cp.apply(cp.place(empty(), integer("c", 3)).unwrap().after, later)
+
+
 def test_the_rules_table_names_every_rule_that_is_used() -> None:
     numbers = [rule.number for rule in RULES]
     assert {"R1", "R2", "R3", "R4", "R5", "R6", "R8", "R12", "R15"} <= set(numbers)

@@ -14,13 +14,37 @@ T = TypeVar("T")
 _NAMES: Final = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a whole number"}
 
 
+class Twice(ValueError):  # noqa: N818
+    """An object has a key twice: JSON's readers would silently take the last one."""
+
+    def __init__(self, key: str) -> None:
+        """Keep the key, by which a reader can look for its line."""
+        super().__init__(f"key {key[:40]!r} is given twice")
+        self.key = key
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values, for json's `object_pairs_hook`; raises Twice.
+
+    >>> json.loads('{"a": 1}', object_pairs_hook=once)
+    {'a': 1}
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise Twice(next(key for at, key in enumerate(keys) if key in keys[:at]))
+    return found
+
+
 def load(text: str | bytes, *, source: str) -> "Field":
-    """The whole document; BadInput with line and column when it is no JSON."""
+    """The whole document; BadInput with line and column when it is no JSON, with the key if an object has one twice."""
     try:
-        return Field(json.loads(text), "", source)
+        return Field(json.loads(text, object_pairs_hook=once), "", source)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise BadInput(error.msg, source=source, position=where, hint="is the file cut short?") from None
+    except Twice as twice:
+        raise BadInput(str(twice), source=source) from None
     except (ValueError, RecursionError) as error:  # not UTF-8, a number of 5000 digits, nested without end
         raise BadInput(f"not readable as JSON: {str(error)[:80]}", source=source) from None
 

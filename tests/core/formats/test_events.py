@@ -72,6 +72,8 @@ BAD = {
     "9" * 5000: "at line 1: not readable as JSON",
     '{"event": "start"}': "at line 1.event: unknown event 'start' (one of place, pin, release",
     '{"event": 3}': "at line 1.event: expected text",
+    '{"event": "place", "id": "a", "id": "b"}': "at line 1: key 'id' is given twice",
+    '\n{"event": "restart", "observed": [{"id": "a", "id": "b"}]}': "at line 2: key 'id' is given twice",
     '{"event": "release"}': "at line 1: the field 'id' is missing",
     '{"event": "release", "id": "a", "pod": "p"}': "unknown field 'pod' (known are event, at, expect, id)",
     '{"event": "place", "id": "a", "count": -1}': "at line 1.count: expected at least 0",
