@@ -13,9 +13,9 @@ _INTRO = """\
 <!-- Generated from the code by `python -m docs.hosts --write`; do not edit. -->
 # The catalogue of hosts
 
-Hosts that `--host NAME` and, after `from cpuplace import catalogue`, `catalogue.host(name)` know, described by published
-facts rather than captured: sockets, nodes, caches, threads, the numbering Linux gives them, distances, memory, core
-kinds, and a few devices. Each says where its facts come from; *assumed* marks what is only typical.
+Hosts that `--host NAME` knows, and `catalogue.host(name)` after `from cpuplace import catalogue`, described by
+published facts rather than captured: sockets, nodes, caches, threads, the numbering Linux gives them, distances,
+memory, core kinds, and a few devices. Each says where its facts come from; *assumed* marks what is only typical.
 `cpuplace hosts NAME` prints the same.
 
 ```console
