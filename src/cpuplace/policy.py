@@ -6,10 +6,22 @@ from typing import Any, Final, Literal
 from attrs import field, fields, frozen
 
 from cpuplace.errors import BadInput
+from cpuplace.given import check_types
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.wishes import NO_WISHES, Wishes
 
 DEFAULT_SEARCH_BUDGET: Final = 4000
+_TAKES: Final[dict[str, type]] = {
+    "reserved": CpuSet,
+    "strict_reservation": bool,
+    "min_shared_cpus": int,
+    "allow_reserved_pins": bool,
+    "unmanaged_namespaces": frozenset,
+    "reserved_memory": Mapping,
+    "wishes": Wishes,
+    "search_budget": int,
+}
+_TAKES_OR_NONE: Final[dict[str, type]] = {"usable": CpuSet, "pin_namespaces": frozenset}
 
 
 def _doc(text: str, **more: Any) -> Any:
@@ -96,6 +108,8 @@ class Policy:
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that no field takes; whether ids fit a host is checked with the host."""
+        said = {name: kind for name, kind in _TAKES_OR_NONE.items() if getattr(self, name) is not None}
+        check_types(self, _TAKES | said, source="policy")
         for attribute in fields(Policy):
             choices = attribute.metadata["choices"]
             value = getattr(self, attribute.name)

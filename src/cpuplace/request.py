@@ -5,10 +5,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from attrs import field, frozen
 
 from cpuplace.errors import BadInput
+from cpuplace.given import check_types
 from cpuplace.idset import NO_CPUS, CpuSet
 from cpuplace.wishes import NO_WISHES, Wishes
 
@@ -21,6 +23,10 @@ class Kind(StrEnum):
     PINNED_SHARED = "pinned-shared"
     INTEGER = "integer"
     SHARED = "shared"
+
+
+_TAKES: Final[dict[str, type]] = {"count": int, "pin": CpuSet, "forbid": CpuSet}
+_PLAIN: Final = tuple(_TAKES.values())
 
 
 @frozen(slots=True, kw_only=True)
@@ -49,9 +55,11 @@ class ContainerRequest:
     notes: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that no container can have."""
+        """Refuse types and numbers that no container can have."""
         if not self.container_id:
             raise BadInput("a container needs an id", source="request")
+        if (type(self.count), type(self.pin), type(self.forbid)) != _PLAIN:  # at once: this is the hot path
+            check_types(self, _TAKES, source=f"request {self.container_id}")
         if (self.kind is Kind.INTEGER) != (self.count > 0) or self.count < 0:
             raise BadInput(
                 f"{self.kind} with {self.count} CPUs: an integer container asks for at least 1, others for 0",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from attrs import field, frozen
 
 from cpuplace.errors import BadInput
+from cpuplace.given import check_types
 from cpuplace.idset import NodeSet
 
 if TYPE_CHECKING:  # policies are read before a host is, by a plugin that has no time to lose
@@ -35,6 +36,9 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 
 NUMA_WORDS: Final = ("prefer", "require-one", "require-fewest", "spread")
 _SPREAD: Final = re.compile(r"spread(?::([1-9][0-9]{0,4}))?", re.ASCII)
+
+
+_TAKES: Final[dict[str, type]] = {"devices": tuple}
 
 
 @frozen(slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class Wishes:
                 )
         if self.numa is not None:
             parse_numa(self.numa)
+        check_types(self, _TAKES, source="wish")
         for name in self.devices:
             bare = name.removesuffix("!")
             if not bare or "!" in bare or "," in bare or bare != bare.strip():
