@@ -17,6 +17,7 @@ from cpuplace.partitions_host import node_specs
 from cpuplace.partitions_pinning import PartitionId
 from cpuplace.partitions_spec import DEFAULT_ROLES, DeviceSpec, NumaNodeSpec, PartitionRole
 from cpuplace.topology import Topology
+from cpuplace_cli.drawing import memory
 from cpuplace_linux.yamltext import Place, Row, Scalar, Table, Tree, read_documents, whole_number
 
 T = TypeVar("T")
@@ -50,10 +51,20 @@ class Ask:
     places: Mapping[str, Place] = field(factory=dict, eq=False, repr=False)
 
     def nodes(self, host: Topology) -> tuple[NumaNodeSpec, ...]:
-        """The nodes of the host as asked for; raises BadInput when it lacks a node, CPU or device that is named."""
+        """The nodes of the host as asked for; raises BadInput when it lacks what is named, or has less memory."""
         self._check(host)
         specs = node_specs(host, usable=self.usable, managed=self.managed)
-        return tuple(self._adapted(spec) for spec in specs)
+        adapted = tuple(self._adapted(spec) for spec in specs)
+        self._check_budgets(host, adapted)
+        return adapted
+
+    def _check_budgets(self, host: Topology, specs: tuple[NumaNodeSpec, ...]) -> None:
+        """No node gives more than it has, where that is known."""
+        for spec in specs:
+            has = host.node(spec.id).memory_bytes
+            if has is not None and spec.memory_bytes > has:
+                problem = f"node {spec.id} has {memory(has)}, not {memory(spec.memory_bytes)}"
+                raise self.places["memory"].bad(problem, "a share like 90% goes for all nodes, or amounts by node id")
 
     def _check(self, host: Topology) -> None:
         absent = (self.usable or CpuSet()) - host.online

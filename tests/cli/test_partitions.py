@@ -10,6 +10,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from attrs import evolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -224,6 +225,11 @@ def test_the_memory_of_a_node(memory: str, budgets: list[int]) -> None:
     assert [node.memory_bytes for node in ask.nodes(host)] == budgets
 
 
+def test_the_file_says_what_a_node_has_where_the_host_does_not() -> None:
+    host = evolve(cp.Topology.uniform(), memory_bytes={0: None})
+    assert [node.memory_bytes for node in parse_ask("{partitions: 1, memory: 8Gi}").nodes(host)] == [8 << 30]
+
+
 def test_a_share_of_memory_is_exact() -> None:
     assert parse_ask("{partitions: 1, memory: 33.333%}").memory == Fraction(33333, 100000)
 
@@ -285,6 +291,8 @@ def test_what_cannot_be_read_names_its_line(text: str, line: int, problem: str) 
         ("{partitions: 1,\ndevices: {nvme9: {queues: 1}}}", "the host has no device 'nvme9' (it has eth0)"),
         ("{partitions: 1,\ndevices: {nvme9: {queue_cpus: {}}}}", "the host has no device 'nvme9'"),
         ("{partitions: 1,\nmemory: {4: 1Gi}}", "the host has no NUMA node 4 (it has 0)"),
+        ("{partitions: 1,\nmemory: 1000Ti}", "node 0 has 4 GiB, not 1000 TiB (a share like 90%"),
+        ("{partitions: 1,\nmemory: {0: 8Gi}}", "node 0 has 4 GiB, not 8 GiB"),
     ],
 )
 def test_what_the_host_lacks_is_bad_input(run: Run, spec: Path, text: str, problem: str) -> None:
