@@ -13,7 +13,6 @@ from cpuplace.formats import plan as plan_format
 from cpuplace.formats import state as state_format
 from cpuplace.kinds import read_pod
 from cpuplace.plan import Plan
-from cpuplace.planner import forget_pod
 from cpuplace.policy import Policy
 from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
@@ -24,6 +23,7 @@ from cpuplace_cli.manifest_args import read_pods
 from cpuplace_cli.plan_json import refusal_data
 from cpuplace_cli.plan_outcome import plan_pods
 from cpuplace_cli.plan_said import refusals
+from cpuplace_cli.released import release_pods
 
 
 @frozen(slots=True, kw_only=True)
@@ -107,7 +107,4 @@ def _as_planned(state: HostState, wanted: Iterable[Observed]) -> Decided:
 
 
 def _removed(state: HostState, pods: Iterable[str]) -> Decided:
-    after = state
-    for pod in dict.fromkeys(pods):
-        after = forget_pod(after, pod).after
-    return Decided(plan=Plan(before=state, after=after))
+    return Decided(plan=Plan(before=state, after=release_pods(state, pods)[0]))

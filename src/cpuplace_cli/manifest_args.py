@@ -1,19 +1,16 @@
 """The manifests on the command line, read."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from attrs import evolve
 from cyclopts import Parameter
 
-from cpuplace.annotations import nearest
 from cpuplace.errors import BadInput
+from cpuplace_cli.suggestion import some, suggestion
 
 if TYPE_CHECKING:
     from cpuplace_k8s.manifests import Manifests
-
-_SHOWN: Final = 5
-"""Names of cluster nodes in one line."""
 
 ManifestsArgument = Annotated[
     str,
@@ -44,8 +41,7 @@ def read_pods(manifests: Sequence[str], command: str, *, node: str | None = None
     if node is None:
         return evolve(read, notes=(*read.notes, *_several(read.nodes)))
     if node not in read.nodes:
-        near = nearest(node, read.nodes)
-        hint = f"did you mean {near}" if near else f"they are on {_some(read.nodes) or 'no node yet'}"
+        hint = suggestion(node, read.nodes)
         raise BadInput("no pod in these manifests is on this node", source=f"--node {node}", hint=hint)
     return read
 
@@ -54,11 +50,6 @@ def _several(nodes: Sequence[str]) -> Iterator[str]:
     """A note where the pods of several hosts are about to be taken for those of one."""
     if len(nodes) > 1:
         yield (
-            f"pods of {len(nodes)} nodes ({_some(nodes)}) are taken for pods of one host: "
+            f"pods of {len(nodes)} nodes ({some(nodes)}) are taken for pods of one host: "
             "with --node NAME plan and fit read those of one"
         )
-
-
-def _some(nodes: Sequence[str]) -> str:
-    """The first of the names."""
-    return ", ".join(nodes[:_SHOWN]) + (", ..." if len(nodes) > _SHOWN else "")

@@ -22,6 +22,7 @@ def plan_data(outcome: Outcome, *, explain: bool = False) -> dict[str, Any]:
         "pool": str(state.pool),
         "free": str(state.free),
         "steps": [step_data(step) for step in outcome.plan.steps],
+        "released": [{"pod": one.pod, "cpus": str(one.cpus)} for one in outcome.released],
         "refusals": [refusal_data(one) for one in outcome.refused],
         "notes": [*outcome.plan.notes, *outcome.notes],
         "optimal": outcome.plan.optimal,

@@ -12,6 +12,7 @@ from cpuplace.refusal import Refusal
 from cpuplace.request import ContainerRequest
 from cpuplace.starting import PodStart, start_pod
 from cpuplace.state import Assignment, HostState
+from cpuplace_cli.released import Released, release_pods
 
 
 @frozen(slots=True, kw_only=True)
@@ -42,11 +43,15 @@ class PodAnswer:
 
 @frozen(slots=True, kw_only=True)
 class Outcome:
-    """All pods in file order, and the one plan that starts those that can; `explanation` when it was asked for."""
+    """All pods in file order, and the one plan that starts those that can, after pods that were `released`.
+
+    `explanation` when it was asked for.
+    """
 
     plan: Plan
     pods: tuple[PodAnswer, ...]
     notes: tuple[str, ...] = ()
+    released: tuple[Released, ...] = ()
     explanation: Explanation = field(factory=Explanation)
 
     @property
@@ -74,9 +79,16 @@ class Outcome:
 
 
 def plan_pods(
-    state: HostState, pods: Iterable[PodFacts], notes: tuple[str, ...] = (), *, explain: bool = False
+    state: HostState,
+    pods: Iterable[PodFacts],
+    notes: tuple[str, ...] = (),
+    *,
+    ended: Iterable[str] = (),
+    explain: bool = False,
 ) -> Outcome:
     """Start one pod after another; one that is refused takes nothing away from those after it (R13, R14).
+
+    Before that the pods that have `ended` are released, so that the others find what they held.
 
     Of each pod only its answer is kept: its plan holds two states, and there may be thousands of pods. Only where
     somebody made way for a pin the states on the way stay, since the steps may have to go through them.
@@ -85,7 +97,7 @@ def plan_pods(
     reasons: list[Reason] = []
     said: list[str] = []
     stops: list[HostState] = []
-    after = state
+    after, released = release_pods(state, ended)
     for pod in pods:
         requests, found = start(after, pod)
         if isinstance(found, Refusal):
@@ -99,7 +111,8 @@ def plan_pods(
         reasons += plan.explain().reasons if explain else ()
     optimal = all(one.optimal for one in answers)
     whole = Plan(before=state, after=after, notes=tuple(said), optimal=optimal, stops=tuple(stops))
-    return Outcome(plan=whole, pods=tuple(answers), notes=notes, explanation=Explanation(tuple(reasons)))
+    explanation = Explanation(tuple(reasons))
+    return Outcome(plan=whole, pods=tuple(answers), notes=notes, released=released, explanation=explanation)
 
 
 def start(state: HostState, pod: PodFacts) -> tuple[tuple[ContainerRequest, ...], PodStart | Refusal]:

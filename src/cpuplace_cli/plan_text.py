@@ -15,6 +15,7 @@ from cpuplace_cli.plan_rows import Row, rows_of
 from cpuplace_cli.plan_said import note_lines, refusal_lines
 from cpuplace_cli.table import Cell, cell, fold_text, table
 from cpuplace_cli.textmap import MIN_WIDTH, Line, Span, render
+from cpuplace_cli.titled import titled
 
 _HEAD: Final = ("", "POD", "CONTAINER", "KIND", "CPUS", "MEMORY", "WHY")
 
@@ -37,6 +38,7 @@ def plan_lines(outcome: Outcome, width: int, wanted: Wanted) -> Iterator[Line]:
         yield ()
     if wanted.explain and rows:
         yield from _titled("why", list(explain_lines(outcome, width)))
+    yield from titled("released", list(map(str, outcome.released)), width)
     yield from _titled("refused", list(refusal_lines(outcome, width)))
     yield from _titled("notes", list(note_lines(outcome, width)))
     yield from render(drawing, width)
@@ -90,12 +92,15 @@ def _sum_parts(outcome: Outcome) -> list[str]:
     """What stands out, and the rest."""
     state, refused = outcome.state, len(outcome.refused)
     placed = len(outcome.pods) - refused
-    if not outcome.pods:
+    said = [f"{_count(len(outcome.released), 'pod')} released"] if outcome.released else []
+    if not outcome.pods and not said:
         return ["no pods to place"]
     if outcome.plan.is_empty and not refused:
         return ["nothing to do", f": {_count(placed, 'pod')} placed already"]
+    said += [f"{_count(placed, 'pod')} placed"] if outcome.pods else []
+    said += [f"{refused} refused"] if refused else []
     return [
-        f"{_count(placed, 'pod')} placed" + (f", {refused} refused" if refused else ""),
+        ", ".join(said),
         f"; {_count(len(state.exclusive), 'CPU')} exclusive, {len(state.pool)} shared, ",
         f"{len(state.free)} free for exclusive use",
     ]

@@ -1,13 +1,15 @@
 """Replicas under one name: `web-0`, `web-1`, `web-2` as `web-0..2`, wherever lines would differ in nothing else."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 MANY: Final = 8
 """More replicas than this that each have CPUs of their own are shown together."""
 
 _NUMBERED: Final = re.compile(r"(.+)-(0|[1-9][0-9]{0,8})", re.ASCII)
+
+_RANGE: Final = re.compile(r"(.+)-(0|[1-9][0-9]{0,8})\.\.(0|[1-9][0-9]{0,8})", re.ASCII)
 
 T = TypeVar("T")
 
@@ -37,6 +39,19 @@ def together(names: Sequence[str]) -> str:
     """
     first, last = names[0], names[-1]
     return first if first == last else f"{first}..{member(last).number}"
+
+
+def apart(name: str) -> Iterator[str]:
+    """The names that `together` shows as this one.
+
+    >>> list(apart("web-0..2")), list(apart("db"))
+    (['web-0', 'web-1', 'web-2'], ['db'])
+    """
+    found = _RANGE.fullmatch(name)
+    if found is None:
+        yield name
+    else:
+        yield from (f"{found[1]}-{number}" for number in range(int(found[2]), int(found[3]) + 1))
 
 
 def runs(items: Iterable[T], name: Callable[[T], str], alike: Callable[[T], object]) -> list[list[T]]:

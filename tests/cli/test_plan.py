@@ -297,11 +297,11 @@ def test_a_whole_cluster_is_planned_node_by_node(run: Run, manifest: Path) -> No
         f"{manifest}: skipped pods that are on other nodes (1)",
         f"{manifest}: skipped pods that have ended: they hold no CPUs (1)",
     ]
-    for name, hint in (("nn2", "did you mean n2"), ("other", "they are on n1, n2")):
+    for name, hint in (("nn2", "did you mean n2"), ("other", "known are n1, n2")):
         code, out, err = run("plan", str(manifest), "--host", HOST, "--node", name)
         assert (code, out) == (2, "")
         assert err == f"cpuplace: error: --node {name}: no pod in these manifests is on this node ({hint})\n"
-    assert "(they are on no node yet)" in run("plan", MIXED, "--host", HOST, "--node", "n1").err
+    assert "(there is none)" in run("plan", MIXED, "--host", HOST, "--node", "n1").err
 
 
 def test_pods_of_several_nodes_on_one_host_are_noted(run: Run, manifest: Path) -> None:
@@ -349,6 +349,60 @@ def test_plans_are_chained_through_a_saved_state(run: Run, tmp_path: Path, manif
     assert "C later/c0: 8 CPUs 8-11,136-139" in drawn
 
 
+def test_pods_that_have_ended_are_released_before_others_are_placed(run: Run, tmp_path: Path, manifest: Path) -> None:
+    saved = tmp_path / "now.json"
+    manifest.write_text(pod("first", "200"))
+    assert run("plan", MIXED, str(manifest), "--host", HOST, "--save-state", str(saved)).code == 0
+    manifest.write_text(pod("second", "200"))
+    where = ("--state", str(saved))
+    assert run("plan", str(manifest), *where).code == 1
+    both = ("--release", "first", "--release", "data/database")
+    data = json.loads(run("plan", str(manifest), *where, *both, "-o", "json").out)
+    assert data["released"][1] == {"pod": "data/database", "cpus": "0-3"}
+    assert len(cp.CpuSet.parse(data["released"][0]["cpus"])) == 200
+    assert [(step["op"], step["container_id"]) for step in data["steps"][:2]] == [
+        ("release", "data/database/postgres"),
+        ("release", "default/first/c0"),
+    ]
+    out = run("plan", str(manifest), *where, *both, "--width", "120").out
+    assert "\nreleased\n· first: 200 CPUs " in out
+    assert "\n· data/database: 4 CPUs 0-3 no longer exclusive\n" in out
+    assert "\n2 pods released, 1 pod placed; " in out
+
+
+def test_a_release_needs_no_manifest_and_leaves_nothing_of_the_pod(run: Run, tmp_path: Path) -> None:
+    saved, idle = tmp_path / "now.json", tmp_path / "idle.json"
+    run("plan", MIXED, "--host", HOST, "--save-state", str(saved))
+    gone = ("--release", "data/database", "--release", "ml/training-0", "--release", "web-0..2")
+    code, out, err = run("plan", "--state", str(saved), *gone, "--save-state", str(idle))
+    assert (code, err) == (0, "")
+    assert "· web-1: it had no CPUs of its own\n" in out
+    assert out.endswith("\n5 pods released; 0 CPUs exclusive, 256 shared, 256 free for exclusive use\n")
+    assert not state_format.parse(idle.read_text(), catalogue.host(HOST)).assignments
+    assert not state_format.parse(idle.read_text(), catalogue.host(HOST)).remembered
+
+
+def test_a_pod_that_is_not_there_is_not_released(run: Run, tmp_path: Path) -> None:
+    saved = tmp_path / "now.json"
+    run("plan", MIXED, "--host", HOST, "--save-state", str(saved))
+    for name, hint in (("data/databse", "did you mean data/database"), ("zzz", "known are "), ("web-0..9", "did")):
+        code, out, err = run("plan", "--state", str(saved), "--release", name)
+        assert (code, out) == (2, "")
+        said = name.replace("0..9", "3")
+        assert err.startswith(f"cpuplace: error: --release {said}: no such pod in the state ({hint}")
+
+
+@given(states(), pods())
+def test_what_is_released_again_leaves_the_host_as_it_was(state: cp.HostState, some: list[PodFacts]) -> None:
+    first = plan_pods(state, some)
+    back = plan_pods(first.state, [], ended=[one.uid for one in first.started])
+    assert cp.violations(back.state) == ()
+    assert {key: one.request for key, one in back.state.assignments.items()} == {
+        key: one.request for key, one in state.assignments.items()
+    }
+    assert all(cp.CpuSet() <= one.cpus for one in back.released)
+
+
 def test_the_same_manifest_again_changes_nothing(run: Run, tmp_path: Path) -> None:
     saved, again = tmp_path / "a.json", tmp_path / "b.json"
     run("plan", MIXED, "--host", HOST, "--save-state", str(saved))
@@ -379,6 +433,7 @@ def test_a_state_of_another_host_says_what_differs(run: Run, tmp_path: Path) -> 
 
 
 BAD: list[tuple[list[str], str]] = [
+    (["plan", MIXED, "--host", HOST, "--release", "a"], "--release a: no such pod in the state (there is none)"),
     (["plan", "--host", HOST], "plan: no manifest given"),
     (["plan", MIXED, "--hots", HOST], "unknown option --hots (see cpuplace plan --help)"),
     (["plan", "none.yaml", "--host", HOST], "none.yaml"),
