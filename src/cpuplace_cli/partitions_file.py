@@ -12,12 +12,12 @@ from attrs import evolve, field, frozen
 from cpuplace.errors import BadInput
 from cpuplace.formats import quantity
 from cpuplace.idset import CpuSet, NodeSet
+from cpuplace.memory import sized
 from cpuplace.partitions import DEFAULT_PAGE_BYTES
 from cpuplace.partitions_host import node_specs
 from cpuplace.partitions_pinning import PartitionId
 from cpuplace.partitions_spec import DEFAULT_ROLES, DeviceSpec, NumaNodeSpec, PartitionRole
 from cpuplace.topology import Topology
-from cpuplace_cli.drawing import memory
 from cpuplace_linux.yamltext import Place, Row, Scalar, Table, Tree, read_documents, whole_number
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Ask:
         for spec in specs:
             has = host.node(spec.id).memory_bytes
             if has is not None and spec.memory_bytes > has:
-                problem = f"node {spec.id} has {memory(has)}, not {memory(spec.memory_bytes)}"
+                problem = f"node {spec.id} has {sized(has)}, not {sized(spec.memory_bytes)}"
                 raise self.places["memory"].bad(problem, "a share like 90% goes for all nodes, or amounts by node id")
 
     def _check(self, host: Topology) -> None:
