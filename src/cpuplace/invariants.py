@@ -89,8 +89,8 @@ def _pool(state: HostState) -> Iterator[Violation]:
     floor = min(state.policy.min_shared_cpus, state.ground.pool_base.bit_count())
     if len(expected) < floor and not state.low_pool:
         yield Violation("I4", f"the pool has {len(expected)} CPUs, the floor is {floor}")
-    for one in _sound(state):
-        if one.kind is Kind.SHARED and not one.cpus <= expected:
+    for one in (state[key] for key in state.shared):
+        if expected - one.request.forbid and not one.cpus <= expected:  # who finds none there has nowhere to go
             yield Violation("I4", f"runs on {one.cpus - expected} outside the pool", (one.container_id,))
 
 

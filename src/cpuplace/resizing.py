@@ -12,7 +12,7 @@ from cpuplace.refusal import AlreadyPlaced, Refusal, UnknownContainer, WishUnmet
 from cpuplace.request import ContainerRequest, Kind
 from cpuplace.state import Assignment, HostState
 from cpuplace.task import siblings
-from cpuplace.transitions import with_owner, without
+from cpuplace.transitions import replaced, without
 
 _RESIZABLE = (Kind.INTEGER, Kind.SHARED)
 
@@ -62,7 +62,8 @@ def _recounted(state: HostState, held: Assignment, request: ContainerRequest) ->
         return refusal_of(alone, request, ask, found)
     assignment = evolve(assignment_of(state, request, ask, found, "R10"), baseline=held.baseline)
     said = partial(explain_fixed, request.container_id, "R10", f"resized from {held.cpus} to {assignment.cpus}")
-    return Placed(with_owner(alone, assignment), request.notes, found.optimal, (said,))
+    after = replaced(state, assignment)  # not by way of `alone`, where who starves is told of what it held
+    return Placed(after, request.notes, found.optimal, (said,))
 
 
 def _kept(held: Assignment) -> int:

@@ -80,6 +80,13 @@ def test_i4_the_pool() -> None:
     ]
 
 
+def test_i4_a_small_pool_excuses_only_who_finds_no_cpu_there() -> None:
+    picky = cp.ContainerRequest.shared("picky", forbid=EMPTY.pool - cp.CpuSet([0]))
+    low = evolve(put(cp.ContainerRequest.shared("s"), picky), low_pool=True, integer=1)
+    taken = evolve(low, owners={"a": cp.Assignment(cp.ContainerRequest.integer("a", 1), cp.CpuSet([0]))})
+    assert said(taken, "I4") == [("runs on 0 outside the pool", ("s",))]
+
+
 def test_i5_and_i6_exact_numbers_and_lists() -> None:
     two = holding(put(cp.ContainerRequest.integer("a", 1)), "a", "0-1")
     assert said(two, "I5") == [("holds 2 CPUs, asked for 1", ("a",))]

@@ -1,5 +1,8 @@
 """R10: growing keeps what is held, shrinking keeps the baseline longest, nothing else moves."""
 
+from collections.abc import Iterator
+from itertools import product
+
 from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -75,6 +78,29 @@ def test_fractional_and_whole_again(world: tuple[cp.HostState, str]) -> None:
     assert fractional.after[key].kind is cp.Kind.SHARED and cp.violations(fractional.after) == ()
     whole = cp.resize(fractional.after, was.request).unwrap()
     assert whole.after[key].cpus == was.cpus and cp.violations(whole.after) == ()
+
+
+ROW = cp.Topology.uniform(cores_per_l3=4)
+SETS = [cp.CpuSet.from_mask(mask) for mask in range(1, 1 << 4)]
+
+
+def starving() -> Iterator[cp.HostState]:
+    """Every way in which, beside b, s may lose all its CPUs to hardware."""
+    for count, forbids, dislikes in product((2, 3), SETS, SETS):
+        b, s = cp.ContainerRequest.integer("b", count, forbid=forbids), cp.ContainerRequest.shared("s", forbid=dislikes)
+        both = cp.place_all(cp.HostState.empty(ROW), [b, s])
+        if isinstance(both, cp.Plan):
+            yield cp.change_topology(both.after, ROW.with_online(ROW.online - both.after["s"].cpus)).after
+
+
+def test_who_starves_is_sent_to_nobodys_own_cpus() -> None:
+    shrunk = [(one, cp.resize(one, evolve(one["b"].request, count=1, limit=1)).unwrap().after) for one in starving()]
+    grown = [(one, cp.resize(one, evolve(one["b"].request, count=3, limit=3))) for one in starving()]
+    both = [*shrunk, *((one, answer.after) for one, answer in grown if isinstance(answer, cp.Plan))]
+    assert len(both) > 50
+    for before, after in both:
+        assert not (after["s"].cpus - before["s"].cpus) & after["b"].cpus, (before.assignments, after.assignments)
+        assert cp.violations(after) == ()
 
 
 TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
@@ -163,3 +189,16 @@ def test_no_step_when_the_pool_becomes_its_own() -> None:
     state = put(cp.ContainerRequest.shared("a"), min_shared_cpus=0)
     plan = cp.resize(state, cp.ContainerRequest.integer("a", 8)).unwrap()
     assert plan.steps == () and plan.after["a"].exclusive and not plan.after.pool
+
+
+def test_who_starves_is_not_told_of_cpus_that_another_only_gives_back_on_paper() -> None:
+    first, state = cp.CpuSet([0]), cp.HostState.empty(ROW)
+    for request in (
+        cp.ContainerRequest.integer("b", 3, forbid=first),
+        cp.ContainerRequest.shared("s", forbid=cp.CpuSet([3])),
+    ):
+        state = cp.apply(state, cp.place(state, request).unwrap())
+    state = cp.change_topology(state, ROW.with_online(ROW.online - first)).after
+    plan = cp.resize(state, cp.ContainerRequest.integer("b", 2, forbid=first)).unwrap()
+    assert [(step.op, step.container_id) for step in plan.steps] == [(cp.Op.NARROW, "b")]
+    assert (str(plan.after["b"].cpus), plan.after.pool, plan.after["s"].cpus) == ("1-2", cp.CpuSet([3]), first)

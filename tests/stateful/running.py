@@ -130,8 +130,6 @@ def dangers(view: Mapping[str, cp.Held], kinds: Mapping[str, Sequence[cp.Kind]],
         pins = cp.Kind.INTEGER not in (*kinds[a], *kinds[b])
         if ours & theirs and not pins:
             found.add(("two owners", a, b))
-    if plan.after.low_pool or plan.before.low_pool:
-        return found
     for key, one in view.items():
         if set(kinds[key]) == {cp.Kind.SHARED}:
             found |= {("shared on exclusive", key, owner) for owner, cpus in owners.items() if one.cpus & cpus}
