@@ -46,30 +46,24 @@ def synchronized(state: HostState, observed: Iterable[Observed], *, leave_strang
     seen = {one.request.container_id: one for one in observed}
     beside = 0 if leave_strangers else cpus_of_strangers(one.request for one in seen.values())
     rebuilt = _Rebuilding(state, seen, beside)
-    for one in _in_order(state, seen.values()):
+    first, integer = _in_order(state, seen.values())
+    for one in first:
+        rebuilt.take(one)
+    for one in sorted(integer, key=rebuilt.turn):
         rebuilt.take(one)
     after = rebuilt.finished()
     return Synchronized(_world(after, seen), after, (*rebuilt.notes, *degradations(after)))
 
 
-def _in_order(state: HostState, seen: Iterable[Observed]) -> list[Observed]:
-    """Who comes first: left alone, pinned, shared (the floor counts them), integer ones that still have what we gave
-    them unless that is too little, that hold as many as they asked for, those that do not, and those on the pool; of
-    equals those that were known, in the order of before."""
-    ranks = {Kind.UNMANAGED: 0, Kind.PINNED: 1, Kind.PINNED_SHARED: 1, Kind.SHARED: 2, Kind.INTEGER: 4}
+def _in_order(state: HostState, seen: Iterable[Observed]) -> tuple[list[Observed], list[Observed]]:
+    """Who comes first: left alone, pinned, shared (the floor counts them); and apart from them the integer ones, whose
+    turns are told later. Of equals those that were known, in the order of before."""
+    ranks = {Kind.UNMANAGED: 0, Kind.PINNED: 1, Kind.PINNED_SHARED: 1, Kind.SHARED: 2}
     places = {key: place for place, key in enumerate((*state.owners, *state.shared))}
-
-    def rank(one: Observed) -> tuple[int, int]:
-        place = places.get(one.request.container_id, len(places))
-        if one.request.kind is not Kind.INTEGER:
-            return ranks[one.request.kind], place
-        if _pooled(state, one):
-            return ranks[Kind.INTEGER] + 2, place
-        ours, count = _given(state, one), one.request.count
-        wrong = len(ours) < count if ours else len(one.cpus) != count
-        return ranks[Kind.INTEGER] - bool(ours) + wrong, place
-
-    return sorted(seen, key=rank)
+    known = sorted(seen, key=lambda one: places.get(one.request.container_id, len(places)))
+    first = [one for one in known if one.request.kind is not Kind.INTEGER]
+    integer = [one for one in known if one.request.kind is Kind.INTEGER]
+    return sorted(first, key=lambda one: ranks[one.request.kind]), integer
 
 
 def _given(state: HostState, one: Observed) -> CpuSet:
@@ -111,6 +105,22 @@ class _Rebuilding:
         for one in integer.values():
             if _pooled(state, one):  # until its turn the floor counts it
                 self._after = with_shared(self._after, _on_the_pool(one.request))
+
+    def turn(self, one: Observed) -> int:
+        """When an integer container comes, the pinned ones being there: those that may keep what we gave them, then
+        what they have, so that nobody leaves for another's sake; those that may not, last those that never had as many
+        as they ask for; and those on the pool."""
+        if _pooled(self._former, one):
+            return 4
+        ours = _given(self._former, one)
+        own = ours or one.cpus
+        if self._may_keep(one.request, own):
+            return 0 if ours else 1
+        return 2 if ours or len(own) == one.request.count else 3
+
+    def _may_keep(self, request: ContainerRequest, own: CpuSet) -> bool:
+        state = beside_others(self._after, own.mask & self._beside)
+        return exactly(state, ask_of(state, request, request.count), own) is not None
 
     def take(self, one: Observed) -> None:
         """One more container."""

@@ -9,6 +9,7 @@ import cpuplace as cp
 from cpuplace.state import Assignment
 from cpuplace.transitions import with_owner
 from laws.made_once import booleans, integers, sampled_from
+from laws.strategies import hosts
 from laws.worlds import requests, states
 
 
@@ -91,6 +92,20 @@ def test_any_world_is_mended(state: cp.HostState, data: st.DataObject) -> None:
             check_mended(cp.change_topology(start, start.topology.with_online(online)).after, seen)
 
 
+@given(hosts(), st.data())
+def test_who_has_what_it_may_have_alone_stays(host: cp.Topology, data: st.DataObject) -> None:
+    some = st.sets(sampled_from(sorted(host.online)), min_size=1, max_size=3).map(cp.CpuSet)
+    reserved = data.draw(some)
+    empty = cp.HostState.empty(host, cp.Policy(reserved=reserved))
+    runs = [data.draw(some) for _ in range(data.draw(integers(2, 4)))]
+    wanted = [cp.ContainerRequest.integer(f"c{n}", len(cpus)) for n, cpus in enumerate(runs)]
+    world = [cp.Observed(request=one, cpus=cpus) for one, cpus in zip(wanted, runs, strict=True)]
+    after = cp.synchronize(empty, world).after
+    for number, cpus in enumerate(runs):
+        others = cp.CpuSet(cpu for other in runs[:number] + runs[number + 1 :] for cpu in other)
+        assert after[f"c{number}"].cpus == cpus or not cpus <= empty.free - others, (number, runs, reserved)
+
+
 @given(states(), st.data())
 def test_whose_cpusets_were_reset_get_back_what_they_had(state: cp.HostState, data: st.DataObject) -> None:
     """To none of their own, or to everything: what we gave is among it, so nobody has a reason to be elsewhere."""
@@ -100,6 +115,14 @@ def test_whose_cpusets_were_reset_get_back_what_they_had(state: cp.HostState, da
     for key, one in state.owners.items():
         assert after[key].held == one.held, key
         assert after[key].withheld == one.withheld, key
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_has_to_move_takes_nothing_from_who_need_not(order: int) -> None:
+    empty = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=6), cp.Policy(reserved=cp.CpuSet([0])))
+    world = [seen(cp.ContainerRequest.integer("bad", 2), "0-1"), seen(cp.ContainerRequest.integer("good", 1), "2")]
+    after = cp.synchronize(empty, world[::order]).after
+    assert (str(after["bad"].cpus), str(after["good"].cpus)) == ("1,3", "2")
 
 
 HOST = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
