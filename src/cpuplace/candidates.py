@@ -58,6 +58,7 @@ def choose(
     reserved: int = 0,
     isolated_free: int = 0,
     nodes_ok: NodesOk | None = None,
+    barred: int = 0,
     budget: int = DEFAULT_BUDGET,
 ) -> Choice | Shortfall:
     """The grant of `count` CPUs that the preference likes best, or what is missing; all sets are masks of CPU ids.
@@ -66,7 +67,8 @@ def choose(
     wishes kernel-isolated ones, `others` those remembered for others, `base` those it holds and keeps (they count),
     `usable` all that may be managed, of which `reserved` is never given out (require-fewest asks what an idle host
     could give, isolate for cores that are idle as a whole). `nodes_ok` says whether
-    the memory of a set of node ids will do; a larger set must do when a smaller one does.
+    the memory of a set of node ids will do; a larger set must do when a smaller one does. `barred` are free CPUs that
+    have to stay so.
 
     Exact unless `optimal` is False. Microseconds for plain wishes, bounded by `budget` search nodes otherwise.
 
@@ -83,9 +85,9 @@ def choose(
         way = Straight.of(host)
         if way is not None:
             found = straight_choice(way, free, count)
-            if found is not None and found.grant & others:
-                found = sparing_choice(way, free, others, count, found)
-            if found is not None:
+            if found is not None and found.grant & (others | barred):
+                found = sparing_choice(way, free, others | barred, count, found)
+            if found is not None and not (barred and found.grant & (others | barred)):
                 return Choice(found.grant, 0, not found.cut)
     given: dict[str, Any] = {
         "others": others,
@@ -94,6 +96,7 @@ def choose(
         "reserved": reserved,
         "isolated_free": isolated_free,
         "nodes_ok": nodes_ok,
+        "barred": barred,
     }
     task = compile_task(host, free, count, wishes=wishes, **given)
     found = _straight(task)
@@ -217,8 +220,8 @@ def _shortfall(
     held = _without_hard(wishes)
     without_memory = given | {"nodes_ok": None}
     task = compile_task(host, free, count, wishes=held, **without_memory)
-    if not task.must.bit_count() <= count <= task.free.bit_count():
-        return _too_few(count, task.free)
+    if not task.must.bit_count() <= count <= task.allowed.bit_count():
+        return _too_few(count, task.allowed)
     for wish, name in _STAGES:
         if getattr(wishes, name) == getattr(held, name):
             continue

@@ -28,7 +28,8 @@ class Granted(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One question to the search: what may be used, how many, and what is weighed; `base` is held and kept."""
+    """One question to the search: what may be used, how many, and what is weighed; `base` is held and kept, `barred`
+    stays free."""
 
     free: int
     wanted: int
@@ -37,6 +38,7 @@ class Ask(NamedTuple):
     isolated_free: int
     limit: MemoryLimit | None
     base: int = 0
+    barred: int = 0
 
 
 class Given(TypedDict):
@@ -128,8 +130,10 @@ def search(state: HostState, ask: Ask) -> Choice | Shortfall:
     """The choice of section 5 on its own, without the floor."""
     ground = state.ground
     if ask.wishes is PLAIN_WISHES and not ask.base and ask.limit is None:  # most requests: no detours
-        return choose(ground.host_map, ask.free, ask.wanted, others=ask.others, budget=ground.policy.search_budget)
-    return choose(ground.host_map, ask.free, ask.wanted, budget=ground.policy.search_budget, **given_of(state, ask))
+        budget = ground.policy.search_budget
+        return choose(ground.host_map, ask.free, ask.wanted, others=ask.others, barred=ask.barred, budget=budget)
+    given = given_of(state, ask)
+    return choose(ground.host_map, ask.free, ask.wanted, budget=ground.policy.search_budget, barred=ask.barred, **given)
 
 
 def given_of(state: HostState, ask: Ask) -> Given:
@@ -189,7 +193,7 @@ def _sparing(state: HostState, ask: Ask, found: Choice, cut: Cut) -> Iterator[Ch
                 return
             if keep not in seen:
                 seen.add(keep)
-                other = search(state, ask._replace(free=ask.free & ~keep))
+                other = search(state, ask._replace(barred=keep))
                 todo += [(keep, other)] if isinstance(other, Choice) else []
 
 

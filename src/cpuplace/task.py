@@ -60,9 +60,9 @@ class Task:
         return self.nodes_ok is None or self.nodes_ok(self.host.ids_of(ranks))
 
     def allows(self, grant: int) -> bool:
-        """Whether a grant takes nothing remembered for others and satisfies every wish about where it lies."""
+        """Whether a grant takes nothing barred or remembered for others and has every wish about where it lies."""
         host, wishes = self.host, self.wishes
-        if grant & self.others or not self.nodes_allowed(host.nodes_met(grant)):
+        if grant & (self.others | ~self.allowed) or not self.nodes_allowed(host.nodes_met(grant)):
             return False
         if wishes.one_package and not one(host.packages, grant):
             return False
@@ -86,11 +86,12 @@ def compile_task(
     reserved: int = 0,
     isolated_free: int = 0,
     nodes_ok: NodesOk | None = None,
+    barred: int = 0,
 ) -> Task:
     """The task that a call of `choose` describes.
 
     Hard filters are taken off what is free; `isolate` leaves one CPU of each wholly free core, and a core is
-    remembered for others when one of its threads is.
+    remembered for others, or barred, when one of its threads is. Barred CPUs count as free and stay out of the grant.
     """
     usable = host.online if usable is None else usable
     if wishes.isolated != "avoid":
@@ -100,12 +101,13 @@ def compile_task(
     if wishes.cores == "isolate":
         may = _representatives(host, may & ~siblings(host, base), usable & ~free)
         idle = _representatives(host, idle, reserved)
-        others = siblings(host, others)
+        others, barred = siblings(host, others), siblings(host, barred)
     free = may | base
+    takeable = free & ~barred | base
     return Task(
         host=host,
         free=free,
-        allowed=_whole(host, free) | base if wishes.cores == "require-full" else free,
+        allowed=_whole(host, takeable) | base if wishes.cores == "require-full" else takeable,
         must=base,
         count=count,
         wishes=wishes,

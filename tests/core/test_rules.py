@@ -255,6 +255,13 @@ def test_r6_a_choice_that_would_starve_somebody_makes_way_for_the_next_best() ->
     assert isinstance(refusal, cp.PoolExhausted) and (refusal.rule, refusal.fits) == ("R6", 6)
 
 
+def test_r6_what_has_to_stay_in_the_pool_counts_as_free_all_the_same() -> None:
+    host = cp.Topology.uniform(cores_per_l3=3, threads_per_core=2, numbering="adjacent")
+    state = put(cp.HostState.empty(host), pin("p", "5"), shared("s", "1-5"))
+    plan = cp.place(state, integer("x", 3)).unwrap()
+    assert (str(plan.after["x"].cpus), plan.optimal) == ("2-4", True)
+
+
 def test_r6_explains_why_the_best_was_not_taken() -> None:
     state = put(empty(), shared("s", "1-7"))
     explanation = cp.place(state, integer("c", 2)).unwrap().explain()

@@ -24,6 +24,7 @@ class Question:
     reserved: frozenset[int] = frozenset()
     isolated_free: frozenset[int] = frozenset()
     nodes_ok: Callable[[frozenset[int]], bool] | None = None
+    barred: frozenset[int] = frozenset()
 
 
 class Oracle:
@@ -155,7 +156,8 @@ class Oracle:
     def legal(self, grant: set[int]) -> bool:
         wishes = self.q.wishes
         nodes = {self.node[cpu] for cpu in grant}
-        if len(nodes) > self.limit:
+        new = grant - self.q.base
+        if len(nodes) > self.limit or (new | self.withheld(new)) & self.q.barred:
             return False
         if wishes.cores == "require-full" and not self._whole(grant):
             return False

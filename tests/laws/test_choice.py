@@ -19,6 +19,7 @@ from cpuplace.hostmap import HostMap
 from cpuplace.idset import CpuSet
 from cpuplace.preference import measure
 from cpuplace.task import compile_task
+from cpuplace.topology import Topology
 from cpuplace.wishes import PLAIN_WISHES, CoresWish, L3Wish, ResolvedWishes
 from laws.made_once import booleans, integers, sampled_from
 from laws.oracle import Oracle, Question
@@ -40,6 +41,7 @@ def _asked(question: Question) -> Choice | Shortfall:
         reserved=CpuSet(question.reserved).mask,
         isolated_free=CpuSet(question.isolated_free).mask,
         nodes_ok=by_mask,
+        barred=CpuSet(question.barred).mask,
         budget=10**6,
     )
 
@@ -116,6 +118,18 @@ def test_remembered_cpus_are_taken_late_on_regular_hosts(data: st.DataObject) ->
     agree(Question(host, free, data.draw(integers(1, len(free))), PLAIN_WISHES, others=others))
 
 
+@given(sampled_from([hosts, regular_hosts]), booleans(), booleans(), st.data())
+def test_barred_cpus_stay_and_count_as_free(
+    kind: Callable[[], st.SearchStrategy[Topology]], plain: bool, remembered: bool, data: st.DataObject
+) -> None:
+    host = data.draw(kind())
+    free = frozenset(data.draw(masks(host)))
+    wishes = PLAIN_WISHES if plain else data.draw(resolved_wishes(host))
+    barred = frozenset(data.draw(masks(host, mostly=False)))
+    others = frozenset(data.draw(masks(host, mostly=False))) if remembered else frozenset()
+    agree(Question(host, free, data.draw(integers(1, len(free))), wishes, others=others, barred=barred))
+
+
 @given(st.data())
 def test_choice_with_wishes_is_the_least(data: st.DataObject) -> None:
     host = data.draw(hosts())
@@ -150,6 +164,7 @@ def questions(draw: st.DrawFn) -> Question:
         reserved=frozenset(draw(masks(host, mostly=False))) - free - set_aside if draw(booleans()) else frozenset(),
         isolated_free=set_aside,
         nodes_ok=(lambda nodes: needed <= nodes) if draw(booleans()) else None,
+        barred=frozenset(draw(masks(host, mostly=False))) if draw(booleans()) else frozenset(),
     )
 
 

@@ -1,11 +1,15 @@
 """Laws of the planner over any state: undoing, renumbering, more room, truth of refusals, all or none."""
 
+from itertools import combinations, product
+
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 import cpuplace as cp
+from cpuplace.wishes import PLAIN_WISHES
 from laws.made_once import integers, sampled_from
+from laws.oracle import Oracle, Question
 from laws.worlds import requests, states
 
 
@@ -25,6 +29,21 @@ def test_releasing_what_was_just_placed_gives_everything_back(state: cp.HostStat
         else:
             assert (back.free, back.pool, back.withheld) == (state.free, state.pool, state.withheld)
         assert cp.violations(back) == ()
+
+
+def test_who_feeds_the_choosy_has_the_least_of_what_leaves_them_a_cpu() -> None:
+    host = cp.Topology.uniform(cores_per_l3=3, threads_per_core=2, numbering="adjacent")
+    foods = [cp.CpuSet(some) for size in (1, 2) for some in combinations(range(6), size)]
+    for pinned, food, count in product(range(6), foods, range(1, 5)):
+        pin = cp.ContainerRequest.pinned("p", cp.CpuSet([pinned]), exclusive=True)
+        both = cp.place_all(cp.HostState.empty(host), [pin, cp.ContainerRequest.shared("s", forbid=host.online - food)])
+        if isinstance(both, cp.Refusal):
+            continue
+        oracle = Oracle(Question(host, frozenset(both.after.free), count, PLAIN_WISHES))
+        fed = [grant for grant in oracle.grants() if not set(both.after["s"].cpus) <= grant]
+        answer = cp.place(both.after, cp.ContainerRequest.integer("x", count))
+        assert isinstance(answer, cp.Plan) == bool(fed)
+        assert not fed or set(answer.unwrap().after["x"].cpus) == min(fed, key=oracle.tuple_of), (pin, food, count)
 
 
 @given(states(), st.data())
