@@ -236,7 +236,7 @@ def _shortfall(
 
 def _missing(name: str, task: Task) -> str:
     """What a hard wish asks for and the free CPUs do not give, as a phrase."""
-    wishes, count, may = task.wishes, task.count, task.free.bit_count()
+    wishes, count, may = task.wishes, task.count, task.allowed.bit_count()
     nodes = "one NUMA node" if wishes.limit == "one" else f"{task.node_limit} NUMA nodes"
     phrases = {
         "isolated": f"{count} kernel-isolated CPUs asked for, {may} free",

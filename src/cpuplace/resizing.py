@@ -72,11 +72,15 @@ def _kept(held: Assignment) -> int:
 
 
 def _shrinking(state: HostState, ask: Ask, held: Assignment) -> Ask:
-    """Some of what is held: all of the baseline while that is few enough, else some of the baseline."""
+    """Some of what is held: all of the baseline while that is few enough, else some of the baseline.
+
+    The rest is barred, not gone: what is free, and so which cores are broken, is as for who grows.
+    """
     own, kept = held.cpus.mask | held.withheld.mask, _kept(held)
     if ask.wanted < kept.bit_count():
         own, kept = own & (siblings(state.ground.host_map, kept) if held.withheld else kept), 0
-    return ask._replace(free=own, isolated_free=own if ask.isolated_free else 0, others=0, base=kept)
+    free = ask.free | held.cpus.mask | held.withheld.mask
+    return ask._replace(free=free, others=0, base=kept, barred=(free | ask.isolated_free) & ~own)
 
 
 def _below_baseline(held: Assignment, request: ContainerRequest) -> WishUnmet:

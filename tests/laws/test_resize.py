@@ -1,7 +1,7 @@
 """R10: growing keeps what is held, shrinking keeps the baseline longest, nothing else moves."""
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations, product
 
 from attrs import evolve
 from hypothesis import assume, given
@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 import cpuplace as cp
 from cpuplace.strangers import cpus_of_strangers
+from cpuplace.wishes import PLAIN_WISHES
 from laws.made_once import integers, sampled_from
+from laws.oracle import Oracle, Question
 from laws.worlds import requests, states
 
 
@@ -103,6 +105,28 @@ def test_who_starves_is_sent_to_nobodys_own_cpus() -> None:
         assert cp.violations(after) == ()
 
 
+def test_shrinking_leaves_the_best_by_what_is_free() -> None:
+    """What it gives back is free then, and so is what it never held; beyond the baseline and below it."""
+    host = cp.Topology.uniform(cores_per_l3=3, threads_per_core=2)
+    sets = [cp.CpuSet(some) for size in (2, 3) for some in combinations(range(6), size)]
+    for cpus, other, kept in product(sets, range(6), (1, 3)):
+        baseline = cp.CpuSet(sorted(cpus)[:kept])
+        x, y = cp.ContainerRequest.integer("x", len(cpus)), cp.ContainerRequest.integer("y", 1)
+        seen = [
+            cp.Observed(request=x, cpus=cpus, baseline=baseline),
+            cp.Observed(request=y, cpus=cp.CpuSet([other]) - cpus),
+        ]
+        state = cp.synchronize(cp.HostState.empty(host), seen).after
+        for count in range(1, len(cpus)):
+            least = baseline if count >= len(baseline) else cp.CpuSet()
+            most = cpus if least else baseline
+            free = frozenset(host.online - state["y"].cpus)
+            question = Question(host, free, count, PLAIN_WISHES, base=frozenset(least), barred=free - {*most})
+            best = Oracle(question).best()
+            now = cp.resize(state, evolve(x, count=count, limit=count)).unwrap().after["x"].cpus
+            assert best is not None and set(now) == best[1], (cpus, baseline, other, count, now)
+
+
 TINY = cp.Topology.uniform(packages=2, cores_per_l3=2, threads_per_core=2)
 
 
@@ -174,6 +198,15 @@ def test_the_policy_may_keep_the_baseline() -> None:
     assert isinstance(refusal, cp.WishUnmet) and (refusal.rule, refusal.asked, refusal.fits) == ("R10", 2, 4)
     assert (refusal.container_id, refusal.wish) == ("a", "resize_below_baseline")
     assert refusal.missing == "the policy keeps what a container was created with"
+
+
+def test_a_core_whose_other_thread_was_free_all_along_is_given_back_first() -> None:
+    x, y = cp.ContainerRequest.integer("x", 2), cp.ContainerRequest.integer("y", 1)
+    runs = [(x, "0-1"), (y, "4")]
+    host = cp.Topology.uniform(cores_per_l3=3, threads_per_core=2)
+    seen = [cp.Observed(request=request, cpus=cp.CpuSet.parse(cpus)) for request, cpus in runs]
+    state = cp.synchronize(cp.HostState.empty(host), seen).after
+    assert str(cp.resize(state, evolve(x, count=1, limit=1)).unwrap().after["x"].cpus) == "1"
 
 
 def test_isolated_cores_shrink_by_whole_cores() -> None:
