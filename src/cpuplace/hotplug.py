@@ -30,12 +30,17 @@ def on_topology(state: HostState, topology: Topology) -> Placed:
     """
     ground = Ground(topology=topology, policy=state.policy)
     after = regrounded(state, ground)
-    for one in state.owners.values():
+    for one in sorted(state.owners.values(), key=partial(_room, ground)):
         mended = _mended(after, one)
         if mended != one:
             after = replaced(after, mended)
     after = with_low_pool(after)
     return Placed(after, degradations(after))
+
+
+def _room(ground: Ground, one: Assignment) -> int:
+    """How many CPUs it could do with: who has little choice comes first, pins before all."""
+    return (ground.usable & ~one.request.forbid.mask).bit_count() if one.kind is Kind.INTEGER else 0
 
 
 def degradations(state: HostState) -> tuple[str, ...]:

@@ -106,6 +106,20 @@ def test_who_had_to_keep_a_forbidden_cpu_leaves_it_as_soon_as_there_is_another()
     assert (str(back["s"].cpus), back.low_pool, cp.violations(back)) == ("3", False, ())
 
 
+def test_a_cpu_that_comes_back_goes_to_who_may_use_few_others() -> None:
+    row = cp.Topology.uniform(cores_per_l3=4)
+    runs = [
+        (cp.ContainerRequest.integer("a", 2), "1-2"),
+        (cp.ContainerRequest.integer("b", 2, forbid=cp.CpuSet([1, 2])), "0,3"),
+    ]
+    seen = [cp.Observed(request=request, cpus=cp.CpuSet.parse(cpus)) for request, cpus in runs]
+    state = cp.synchronize(cp.HostState.empty(row, cp.Policy(min_shared_cpus=0)), seen).after
+    down = cp.change_topology(state, row.with_online(cp.CpuSet([2, 3]))).after
+    up = cp.change_topology(down, row)
+    assert {key: str(one.cpus) for key, one in up.after.assignments.items()} == {"a": "1-2", "b": "0,3"}
+    assert not up.notes
+
+
 def test_who_has_too_many_keeps_the_first_of_them() -> None:
     row = cp.HostState.empty(cp.Topology.uniform(cores_per_l3=4))
     seen = cp.Observed(request=cp.ContainerRequest.integer("a", 1), cpus=cp.CpuSet.parse("0-1"))
