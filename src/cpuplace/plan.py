@@ -109,21 +109,21 @@ def apply(state: HostState, plan: Plan) -> HostState:
     >>> apply(state, Plan(before=state, after=state)) is state
     True
     """
-    other = "" if state is plan.before else _otherness(state, plan.before)
+    other = "" if state is plan.before else _otherness(state, plan)
     if other:
         raise StalePlan(f"the plan was made for {other}: plan again")
     return plan.after
 
 
-def _otherness(state: HostState, before: HostState) -> str:
+def _otherness(state: HostState, plan: Plan) -> str:
     """What a plan was made for, where that is not this state; "" where it is."""
-    if state.version != before.version:
-        return f"version {before.version}, the state has version {state.version}"
-    if state.topology != before.topology:
+    if state.version != plan.version:
+        return f"version {plan.version}, the state has version {state.version}"
+    if state.topology != plan.before.topology:
         return "another host"
-    if state.policy != before.policy:
+    if state.policy != plan.before.policy:
         return "another policy"
-    return "" if state.digest == before.digest else "other containers than the state has"
+    return "" if state.digest == plan.digest else "other containers than the state has"
 
 
 def _orders(plan: Plan) -> Iterator[tuple[Step, ...] | None]:
