@@ -21,7 +21,7 @@ PolicyOption = Annotated[
 ]
 StateOption = Annotated[
     Path | None,
-    Parameter(help="Start from this saved state (its host and policy must fit), or - for stdin, not an idle host."),
+    Parameter(help="Start from this saved state (its host and policy must fit; - is stdin) instead of an idle host."),
     OR_STDIN,
 ]
 
