@@ -71,6 +71,13 @@ async def coming_to_wait(at: Placing, key: str, count: int) -> "asyncio.Task[Non
 # --- nobody waits for it -------------------------------------------------------------------------
 
 
+async def shrinks_in_vain(at: Placing) -> None:
+    """ "db" gives CPUs back, as far as the plugin knows; the kernel does not let it leave them."""
+    at.runtime.kernel.broken.add("db")
+    with pytest.raises(CriError, match="failed to update"):
+        await at.runtime.update("db", whole("x", "x", 2).linux.resources)
+
+
 @asynchronous
 async def test_who_comes_while_a_cgroup_takes_its_time_is_answered_in_time() -> None:
     async with placing(request_timeout=2.0, widen_delay=50) as at:
@@ -249,9 +256,7 @@ async def test_widening_waits_for_owners_who_still_run_on_what_they_gave_back() 
     async with placing(widen_delay=50) as at:
         await integer(at, "db", 4)
         await shared(at)
-        at.runtime.kernel.broken.add("db")
-        with pytest.raises(CriError, match="failed to update"):
-            await at.runtime.update("db", whole("x", "x", 2).linux.resources)
+        await shrinks_in_vain(at)
         assert at.node.waits
         await asyncio.sleep(0.3)
         assert at.cpus == {"db": "0-3", "web": "4-7"}
@@ -269,9 +274,7 @@ async def test_widening_looks_again_when_somebody_gave_cpus_back_while_it_looked
         await at.runtime.remove_pod("pod-old")
         reads, go = slow_reads(at)
         await at.until(lambda: reads == ["/podpod-db/db"])
-        at.runtime.kernel.broken.add("db")
-        with pytest.raises(CriError, match="failed to update"):
-            await at.runtime.update("db", whole("x", "x", 2).linux.resources)
+        await shrinks_in_vain(at)
         go.set()
         await asyncio.sleep(0.3)
         assert at.cpus == {"db": "4-7", "web": "2-3"}

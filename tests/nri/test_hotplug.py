@@ -29,17 +29,6 @@ def test_a_node_whose_memory_changes_has_another_fingerprint_and_one_that_uses_i
     assert told(8_000_000, 100) == told(8_000_000, 200) != told(4_000_000, 200)
 
 
-def test_a_node_whose_memory_changes_is_noticed_and_one_that_uses_its_memory_is_not(tmp_path: Path) -> None:
-    meminfo = tmp_path / "node" / "node0" / "meminfo"
-    meminfo.parent.mkdir(parents=True)
-
-    def told(total: int, free: int) -> str:
-        meminfo.write_text(f"Node 0 MemTotal:  {total} kB\nNode 0 MemFree:  {free} kB\n")
-        return fingerprint(tmp_path)
-
-    assert told(8_000_000, 100) == told(8_000_000, 200) != told(4_000_000, 200)
-
-
 def never(error: Exception) -> None:
     raise error
 
