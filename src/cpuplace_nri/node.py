@@ -32,12 +32,12 @@ from cpuplace import (
     widen,
 )
 from cpuplace.annotations import what_of
-from cpuplace.events import Hotplug, Release, Resize, Start
+from cpuplace.events import Resize, Start
 from cpuplace_nri.answer import Answer, Changes, Own, changes_of
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
 from cpuplace_nri.seen import Seen
-from cpuplace_nri.telling import forgotten, movers, reloaded, started, synchronized, updated
+from cpuplace_nri.telling import forgotten, hotplugged, released, reloaded, started, synchronized, updated
 
 RIDERS: Final = 16
 """So many stale specifications are mended with one reply: each costs the runtime 10 to 17 ms under its lock."""
@@ -154,13 +154,13 @@ class Node:
 
     def stop(self, container_id: str) -> Answer:
         """A container has stopped, or never came to be: what it had is free, and remembered for its pod (R8)."""
-        return self._released((container_id,), "release")
+        return self._released((container_id,))
 
     def remove_sandbox(self, sandbox: str, uid: str) -> Answer:
         """A sandbox is gone, with all in it; with the last one of its pod goes what is remembered for the pod."""
         left = self.known.in_sandbox(sandbox)
         if any(one.uid == uid and one.sandbox != sandbox for one in self.known.seen.values()):
-            return self._released(left, "release")
+            return self._released(left)
         plan = forget_pod(self.state, uid)
         known = self.known.without(left, apply(self.state, plan))
         return Answer(known=known, changes=changes_of(plan), decisions=() if plan.is_empty else (forgotten(uid),))
@@ -190,17 +190,7 @@ class Node:
         """CPUs went on- or offline (R11)."""
         state = self.state
         answer = self.carried(change_topology(state, topology))
-        moved = movers(state, answer.known.state)
-        events = (
-            ("went offline", Hotplug(cpus=state.topology.online - topology.online, online=False)),
-            ("came online", Hotplug(cpus=topology.online - state.topology.online, online=True)),
-        )
-        decisions = [
-            Decision(kind="hotplug", cpus=event.cpus, rule="R11", reason=reason, moves=moved, event=event)
-            for reason, event in events
-            if event.cpus
-        ]
-        return evolve(answer, decisions=tuple(decisions))
+        return evolve(answer, decisions=tuple(hotplugged(state, answer.known.state)))
 
     def change_policy(self, policy: Policy) -> Plan | Refusal:
         """The plan under another policy, for `reloaded`: who runs is judged anew and keeps what is legal (R9).
@@ -272,7 +262,7 @@ class Node:
         notes = tuple(map(after.in_words, plan.notes))
         return Answer(known=known, changes=changes, own=own, decisions=(decision,) if decision else (), notes=notes)
 
-    def _released(self, ids: Iterable[str], kind: str) -> Answer:
+    def _released(self, ids: Iterable[str]) -> Answer:
         state, decisions = self.state, []
         changes: list[tuple[str, Held]] = []
         for key in ids:
@@ -281,16 +271,7 @@ class Node:
                 plan = release(state, key)
                 state = apply(state, plan)
                 changes += changes_of(plan)
-                decisions.append(
-                    Decision(
-                        kind=kind,
-                        container_id=key,
-                        name=self.known.name(key),
-                        rule="R8",
-                        reason=f"gives back {held.cpus}" if held.exclusive else "has stopped",
-                        event=Release(container_id=key),
-                    )
-                )
+                decisions.append(released(self.known, held))
         return Answer(known=self.known.without(ids, state), changes=tuple(changes), decisions=tuple(decisions))
 
     def _left_alone(self, one: Seen, asked: CpuSet | None) -> Known:

@@ -6,7 +6,7 @@ from typing import Final
 from attrs import evolve
 
 from cpuplace import Assignment, CpuSet, HostState, Kind, Observed, Plan
-from cpuplace.events import Event, Forget, Resize, Restart, Seen, Start
+from cpuplace.events import Event, Forget, Hotplug, Release, Resize, Restart, Seen, Start
 from cpuplace_nri.answer import Changes
 from cpuplace_nri.decision import Decision
 from cpuplace_nri.known import Known
@@ -53,7 +53,7 @@ def reloaded(known: Known, before: HostState) -> Iterator[Decision]:
         Seen(container_id=key, cpus=one.cpus, mems=one.mems, request=after[key].request)
         for key, one in before.assignments.items()
     )
-    moved = movers(before, after)
+    moved = _movers(before, after)
     reason = f"another policy: {len(moved)} containers get other CPUs"
     event = Restart(observed=seen, kept=True, policy=after.policy)
     yield Decision(kind="reload", rule="R9", reason=reason, moves=moved, event=event)
@@ -62,9 +62,20 @@ def reloaded(known: Known, before: HostState) -> Iterator[Decision]:
         yield evolve(_decision(known, after[key], (), "move", None), reason=way)
 
 
-def movers(before: HostState, after: HostState) -> tuple[str, ...]:
-    """Who has CPUs of its own afterwards, and had others before."""
-    return tuple(key for key, one in after.owners.items() if key in before and before[key].cpus != one.cpus)
+def hotplugged(before: HostState, after: HostState) -> Iterator[Decision]:
+    """CPUs went or came, and who got others for it."""
+    was, now, moved = before.topology.online, after.topology.online, _movers(before, after)
+    for cpus, online, reason in ((was - now, False, "went offline"), (now - was, True, "came online")):
+        if cpus:
+            event = Hotplug(cpus=cpus, online=online)
+            yield Decision(kind="hotplug", cpus=cpus, rule="R11", reason=reason, moves=moved, event=event)
+
+
+def released(known: Known, held: Assignment) -> Decision:
+    """A container has stopped."""
+    key, reason = held.container_id, f"gives back {held.cpus}" if held.exclusive else "has stopped"
+    event = Release(container_id=key)
+    return Decision(kind="release", container_id=key, name=known.name(key), rule="R8", reason=reason, event=event)
 
 
 def forgotten(uid: str) -> Decision:
@@ -97,3 +108,8 @@ def _reason(held: Assignment) -> str:
         Kind.SHARED: "shares the pool",
     }
     return held.degraded or words[held.kind]
+
+
+def _movers(before: HostState, after: HostState) -> tuple[str, ...]:
+    """Who has CPUs of its own afterwards, and had others before."""
+    return tuple(key for key, one in after.owners.items() if key in before and before[key].cpus != one.cpus)
