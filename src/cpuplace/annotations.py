@@ -104,7 +104,7 @@ def managed(sheet: Sheet, container: str) -> bool:
 
 def has_pin(sheet: Sheet, container: str) -> bool:
     """Whether a CPU list holds for this container, readable or not."""
-    return bool(_lists(sheet.entries(container, "cores")))
+    return any(map(_is_list, sheet.entries(container, "cores")))
 
 
 def read_said(sheet: Sheet, container: str, *, ignore_bad_forbid: bool = False) -> Said:
@@ -194,12 +194,12 @@ def _agreed(entries: Sequence[Entry], read: Callable[[Entry], _T], *, default: _
 
 def _cores(entries: Sequence[Entry]) -> tuple[CpuSet | None, list[str]]:
     """The pin, and the words of the cores wish: an alias holds a pin even beside a word."""
-    words = [entry.value for entry in entries if entry.value in CHOICES["cores"] and entry.key not in ALIASES]
-    return _agreed(_lists(entries), _cpu_list, default=None), words
+    words = [entry.value for entry in entries if not _is_list(entry)]
+    return _agreed(list(filter(_is_list, entries)), _cpu_list, default=None), words
 
 
-def _lists(entries: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.value not in CHOICES["cores"] or entry.key in ALIASES]
+def _is_list(entry: Entry) -> bool:
+    return entry.value not in CHOICES["cores"] or entry.key in ALIASES
 
 
 def _forbid(entries: Sequence[Entry], ignore: bool) -> tuple[CpuSet, tuple[str, ...]]:

@@ -84,10 +84,10 @@ def choose(
             return _too_few(count, free)
         way = Straight.of(host)
         if way is not None:
-            found = straight_choice(way, free, count)
-            if found is not None and found.grant & (others | barred):
-                found = sparing_choice(way, free, others | barred, count, found)
-            if found is not None and not (barred and found.grant & (others | barred)):
+            found, spared = straight_choice(way, free, count), others | barred
+            if found is not None and found.grant & spared:
+                found = sparing_choice(way, free, spared, count, found)
+            if found is not None and not (barred and found.grant & spared):
                 return Choice(found.grant, 0, not found.cut)
     given: dict[str, Any] = {
         "others": others,

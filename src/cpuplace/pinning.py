@@ -67,10 +67,12 @@ def pin_notes(state: HostState, request: ContainerRequest) -> tuple[str, ...]:
     notes = []
     if request.limit is not None and request.limit != len(request.pin):
         notes.append(f"the pin has {counted(len(request.pin))}, the CPU limit is {request.limit}")
-    wished = parse_numa(request.wishes.numa or "prefer").nodes
-    nodes = NodeSet(node for node, mask in state.ground.node_masks if mask & request.pin.mask)
-    if wished is not None and nodes - wished:
-        notes.append(f"the pin has CPUs of NUMA nodes {nodes}, its numa wish names {wished}: a pin is taken as it is")
+    wished = None if request.wishes.numa is None else parse_numa(request.wishes.numa).nodes
+    if wished is not None:
+        nodes = NodeSet(node for node, mask in state.ground.node_masks if mask & request.pin.mask)
+        if nodes - wished:
+            what = f"the pin has CPUs of NUMA nodes {nodes}, its numa wish names {wished}"
+            notes.append(f"{what}: a pin is taken as it is")
     return tuple(f"{request.container_id}: {note}" for note in notes)
 
 
