@@ -335,4 +335,9 @@ def _resized(state: HostState, request: ContainerRequest) -> Plan | Refusal:
 def _own(one: Seen, held: Assignment) -> Own:
     if held.kind is Kind.UNMANAGED:
         return Own(left_alone=True, marked=one.foreign)
-    return Own(held=held.held, exclusive=held.exclusive or held.kind is Kind.PINNED_SHARED)
+    return Own(held=held.held, exclusive=has_own(held))
+
+
+def has_own(held: Assignment) -> bool:
+    """Whether a container has CPUs that are meant for it: exclusive ones, or those of a pin that others may share."""
+    return held.exclusive or held.kind is Kind.PINNED_SHARED

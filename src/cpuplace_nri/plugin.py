@@ -16,7 +16,7 @@ from cpuplace_nri.decision import Decision
 from cpuplace_nri.errors import TtrpcError
 from cpuplace_nri.idle import IdlePlugin
 from cpuplace_nri.manners import Manners
-from cpuplace_nri.node import Node
+from cpuplace_nri.node import Node, has_own
 from cpuplace_nri.proto import nri_pb2 as nri
 from cpuplace_nri.seen import Seen
 from cpuplace_nri.service import RuntimeLink
@@ -163,8 +163,8 @@ class Plugin(IdlePlugin):
         known = self._node.known.seen.get(request.container.id) or seen_of(request.pod, request.container)
         seen, asked = with_numbers(known, request.linux_resources), asked_cpus(request.linux_resources)
         answer = await self._answered("UpdateContainer", lambda: self._node.update(seen, asked), timeout, seen)
-        held = self._node.state.assignments.get(known.container_id)
-        off = known.container_id if self._manners.quota_off and held is not None and held.exclusive else ""
+        held = answer.known.state.assignments.get(known.container_id)
+        off = known.container_id if self._manners.quota_off and held is not None and has_own(held) else ""
         return nri.UpdateContainerResponse(update=updates(answer.changes, quota_off=off))
 
     async def stop_container(

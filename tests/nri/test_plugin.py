@@ -185,6 +185,17 @@ async def test_an_update_does_not_bring_a_quota_back() -> None:
 
 
 @asynchronous
+async def test_an_update_does_not_bring_back_the_quota_of_a_pin_that_others_may_share() -> None:
+    async with placing(exclusive_quota="off") as at:
+        pin = a_pod("p", annotations={"cpuplace.dev/cores": "2-3"})
+        await at.runtime.run(pin, whole("db", "p", 2))
+        quota = at.runtime.kernel.specs["db"].linux.resources.cpu.quota
+        assert (at.node.state["db"].kind, quota.value) == (cp.Kind.PINNED_SHARED, -1)
+        await at.runtime.update("db", whole("db", "x", 2).linux.resources)
+        assert quota.value == -1
+
+
+@asynchronous
 async def test_nothing_is_remembered_for_pods_that_went_while_the_plugin_was_away() -> None:
     async with placing() as at:
         await integer(at, "db", 2)
